@@ -1,0 +1,144 @@
+//! The blueprint: what a pipeline is made of, without its types.
+
+use super::archive::Archive;
+use super::erased::{AnyFileSink, AnyStep, AnyTable};
+use crate::Fingerprint;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a step keeps what it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// What it yields is recorded before it is worked on.
+    Recorded,
+    /// Its answers are remembered within the run.
+    Remembered,
+    /// It is computed again when a run is resumed.
+    Recomputed,
+    /// Its rows are staged, and published with the run.
+    Staged,
+    /// Its items are spooled, and sealed into files at the end of the run.
+    Spooled,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Node {
+    /// The verb it was written with: `read`, `then`, `map`, `filter`, `save`, `store`.
+    pub verb: &'static str,
+    /// The step's name.
+    pub name: String,
+    /// The step's version; 0 for closures.
+    pub version: u32,
+    /// The type that comes out, without its path.
+    pub yields: String,
+    /// How it keeps what it did.
+    pub memory: Memory,
+    /// The dataset or table it fills.
+    pub fills: Option<String>,
+    /// What of its configuration changes its answers.
+    pub fingerprint: Fingerprint,
+}
+
+/// What can be turned on a step without changing its answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Knobs {
+    /// Items worked on at once.
+    pub workers: usize,
+    /// Whether items leave in the order in which they came.
+    pub ordered: bool,
+    /// The longest that one try may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Knobs {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self { workers: workers.max(1), ordered: true, timeout: None }
+    }
+}
+
+/// All of a pipeline but its types.
+#[derive(Clone)]
+pub(crate) struct Blueprint {
+    pub(crate) name: String,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) knobs: Vec<Knobs>,
+    /// The steps themselves, by their place in `nodes`; closures have none.
+    pub(crate) steps: Vec<Option<Arc<dyn AnyStep>>>,
+    pub(crate) tables: Vec<Arc<dyn AnyTable>>,
+    pub(crate) files: Vec<Arc<dyn AnyFileSink>>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) archive: Option<Archive>,
+}
+
+impl Blueprint {
+    pub(crate) fn named(name: String) -> Self {
+        Self {
+            name,
+            nodes: Vec::new(),
+            knobs: Vec::new(),
+            steps: Vec::new(),
+            tables: Vec::new(),
+            files: Vec::new(),
+            limit: None,
+            archive: None,
+        }
+    }
+
+    /// Adds a step and returns its place.
+    pub(crate) fn push(&mut self, node: Node, knobs: Knobs, step: Option<Arc<dyn AnyStep>>) -> usize {
+        self.nodes.push(node);
+        self.knobs.push(knobs);
+        self.steps.push(step);
+        self.nodes.len() - 1
+    }
+
+    pub(crate) fn knobs(&self, no: usize) -> Knobs {
+        self.knobs.get(no).copied().unwrap_or_else(|| Knobs::new(1))
+    }
+
+    /// The source's name; the cursor is kept under it.
+    pub(crate) fn source(&self) -> &str {
+        self.nodes.first().map_or("", |node| node.name.as_str())
+    }
+
+    /// The published tables' names.
+    pub(crate) fn table_names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.tables.iter().map(|table| table.name().to_string()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// A type's name without its path: `alloc::vec::Vec<my::Row>` becomes `Vec<Row>`.
+pub(crate) fn short_type<T>() -> String {
+    let full = std::any::type_name::<T>();
+    let mut short = String::new();
+    let mut word = String::new();
+    for c in full.chars() {
+        match c {
+            ':' => word.clear(),
+            c if c.is_alphanumeric() || c == '_' => word.push(c),
+            other => {
+                short.push_str(&word);
+                word.clear();
+                short.push(other);
+            }
+        }
+    }
+    short + &word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_lose_their_paths() {
+        assert_eq!(short_type::<Vec<Option<std::time::Duration>>>(), "Vec<Option<Duration>>");
+        assert_eq!(short_type::<u8>(), "u8");
+    }
+}

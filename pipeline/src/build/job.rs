@@ -1,0 +1,71 @@
+//! A job: a finished pipeline that a mill can run.
+
+use super::blueprint::{Blueprint, Node};
+use super::pipeline::Pipeline;
+use crate::Item;
+use crate::run::flow::Flow;
+use crate::run::live::Live;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
+pub(crate) type Drain = Arc<dyn Fn(Arc<Live>) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// A finished pipeline. Nothing can follow it.
+#[derive(Clone)]
+pub struct Job {
+    pub(crate) blueprint: Arc<Blueprint>,
+    pub(crate) drain: Drain,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("pipeline", &self.blueprint.name).finish_non_exhaustive()
+    }
+}
+
+impl Job {
+    /// The pipeline's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.blueprint.name
+    }
+
+    /// Its steps, in order.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.blueprint.nodes
+    }
+
+    /// Its published tables.
+    #[must_use]
+    pub fn tables(&self) -> Vec<String> {
+        self.blueprint.table_names()
+    }
+
+    /// Its archive as the code says, if it has one.
+    #[must_use]
+    pub fn archive(&self) -> Option<&super::Archive> {
+        self.blueprint.archive.as_ref()
+    }
+}
+
+impl<T: Item> From<Pipeline<T>> for Job {
+    fn from(pipeline: Pipeline<T>) -> Self {
+        let build = pipeline.build;
+        let drain: Drain = Arc::new(move |live| {
+            let flow = build(&live);
+            Box::pin(take_all(live, flow))
+        });
+        Self { blueprint: Arc::new(pipeline.blueprint), drain }
+    }
+}
+
+/// The end of the chain: what arrives here is done.
+async fn take_all<T>(live: Arc<Live>, mut flow: Flow<T>) {
+    while let Some(envelope) = flow.recv().await {
+        if let Err(error) = live.done(envelope.seq, &envelope.key).await {
+            live.halt(error);
+            return;
+        }
+    }
+}

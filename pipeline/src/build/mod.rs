@@ -1,0 +1,16 @@
+//! What may be written after a step? Pipelines as values: verbs, knobs, and the job at the end.
+
+mod archive;
+mod blueprint;
+mod erased;
+mod job;
+mod pipeline;
+
+pub use archive::Archive;
+pub use blueprint::{Knobs, Memory, Node};
+pub use job::Job;
+pub use pipeline::{Pipeline, Unread};
+
+pub(crate) use pipeline::check_name;
+
+pub(crate) use blueprint::Blueprint;

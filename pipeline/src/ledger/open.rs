@@ -1,0 +1,188 @@
+//! The ledger handle: opened once per home, cloned freely, written through one thread.
+
+use super::migrate;
+use super::readers::Readers;
+use super::tx::{Read, Tx, refused};
+use super::writer::{self, Broken, Op, Queued};
+use crate::{Error, Result};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+const QUEUE: usize = 8192;
+
+/// The ledger of one home. Cloning is cheap; all clones write through the same thread.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    queue: mpsc::Sender<Queued>,
+    broken: Broken,
+    readers: Arc<Readers>,
+    path: Arc<PathBuf>,
+    // Last field: dropped after the queue, it waits for the writer's last commit.
+    _thread: Arc<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread(Mutex<Option<std::thread::JoinHandle<()>>>, mpsc::WeakSender<Queued>);
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Only when no other sender is left, or the writer would never end.
+        if self.1.strong_count() == 0
+            && let Some(handle) = handle
+            && handle.join().is_err()
+        {
+            tracing::error!("the ledger's writer panicked");
+        }
+    }
+}
+
+impl Ledger {
+    /// Opens or creates the ledger file and starts its writer. A new ledger is given the mill id
+    /// `newborn`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is of a newer tidemill, or is not a ledger.
+    pub fn open(path: &Path, newborn: &str) -> Result<Self> {
+        let mut connection = Connection::open(path).map_err(|e| refused("open", e))?;
+        connection
+            .execute_batch(
+                "PRAGMA busy_timeout = 5000;
+                 PRAGMA auto_vacuum = INCREMENTAL;
+                 PRAGMA journal_mode = WAL;
+                 PRAGMA synchronous = FULL;
+                 PRAGMA fullfsync = ON;
+                 PRAGMA checkpoint_fullfsync = ON;
+                 PRAGMA temp_store = MEMORY;
+                 PRAGMA cache_size = -32768;
+                 PRAGMA wal_autocheckpoint = 4000;
+                 PRAGMA journal_size_limit = 67108864;",
+            )
+            .map_err(|e| refused("PRAGMA", e))?;
+        connection.set_prepared_statement_cache_capacity(128);
+        migrate::migrate(&mut connection, newborn)?;
+
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let broken = Broken::default();
+        let watched = broken.clone();
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || writer::run(connection, receiver, &watched))
+            .map_err(|e| Error::halt("no thread for the ledger's writer").caused_by(e))?;
+        Ok(Self {
+            _thread: Arc::new(Thread(Mutex::new(Some(thread)), queue.downgrade())),
+            queue,
+            broken,
+            readers: Arc::new(Readers::new(path.to_path_buf())),
+            path: Arc::new(path.to_path_buf()),
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Queues a write and returns when it has a place in the queue, not when it is durable.
+    ///
+    /// # Errors
+    /// When an earlier write failed; nothing is written after a failure.
+    pub async fn write(
+        &self,
+        bytes: usize,
+        op: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        self.broken.check()?;
+        self.send(Queued { op: Box::new(op), bytes, ack: None, alone: false }).await
+    }
+
+    /// Writes and returns when it is durable, with what the statements answered.
+    ///
+    /// # Errors
+    /// With the error of the statements (then they had no effect), or of the commit.
+    pub async fn commit<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.acknowledged(false, op).await
+    }
+
+    /// As [`commit`](Ledger::commit), in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`commit`](Ledger::commit).
+    pub async fn transaction<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.acknowledged(true, op).await
+    }
+
+    async fn acknowledged<T: Send + 'static>(
+        &self,
+        alone: bool,
+        op: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (ack, durable) = oneshot::channel();
+        let slot = Arc::new(Mutex::new(None));
+        let filled = Arc::clone(&slot);
+        let op: Op = Box::new(move |tx| {
+            let value = op(tx)?;
+            *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Ok(())
+        });
+        self.send(Queued { op, bytes: 0, ack: Some(ack), alone }).await?;
+        durable.await.map_err(|_| gone())??;
+        let value = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or_else(gone)
+    }
+
+    /// Returns when everything queued so far is durable.
+    ///
+    /// # Errors
+    /// When a queued write failed.
+    pub async fn flush(&self) -> Result<()> {
+        self.commit(|_| Ok(())).await
+    }
+
+    async fn send(&self, queued: Queued) -> Result<()> {
+        self.queue.send(queued).await.map_err(|_| gone())
+    }
+
+    /// Runs a query on a read-only connection, off the async threads.
+    ///
+    /// # Errors
+    /// With the error of the query.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Read<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || readers.read(query))
+            .await
+            .map_err(|e| Error::halt("a ledger query panicked").caused_by(e))?
+    }
+
+    /// Runs a query on a read-only connection, on this thread.
+    ///
+    /// # Errors
+    /// With the error of the query.
+    pub fn read_now<T>(&self, query: impl FnOnce(&Read<'_>) -> Result<T>) -> Result<T> {
+        self.readers.read(query)
+    }
+
+    /// Brings a component's own tables (their names begin `tm_`) to the newest of its scripts.
+    ///
+    /// # Errors
+    /// When a script fails.
+    pub async fn schema(&self, component: &'static str, scripts: &'static [&'static str]) -> Result<()> {
+        self.transaction(move |tx| migrate::component(tx, component, scripts)).await
+    }
+}
+
+fn gone() -> Error {
+    Error::halt("the ledger's writer is gone").because("ledger")
+}

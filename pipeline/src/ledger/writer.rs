@@ -1,0 +1,152 @@
+//! The one writer: a thread that runs queued writes in order and commits them in groups.
+//!
+//! A group is whatever queued while the last commit ran, up to 4 096 writes or 4 MiB; there is no
+//! timer. Order in the file is the order of the queue, so what is durable is always a prefix.
+
+use super::tx::{Read, Tx, refused};
+use crate::{Error, Result};
+use rusqlite::Connection;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+const GROUP_WRITES: usize = 4096;
+const GROUP_BYTES: usize = 4 << 20;
+
+pub(super) type Op = Box<dyn FnOnce(&Tx<'_>) -> Result<()> + Send>;
+
+/// One queued write.
+pub(super) struct Queued {
+    /// The statements.
+    pub(super) op: Op,
+    /// About how many bytes it writes.
+    pub(super) bytes: usize,
+    /// Told when the write is durable, or why it is not.
+    pub(super) ack: Option<oneshot::Sender<Result<()>>>,
+    /// Runs in a transaction of its own.
+    pub(super) alone: bool,
+}
+
+/// Why the writer stopped writing, if it did: the first error of a write nobody waited for.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Broken(Arc<Mutex<Option<(String, String)>>>);
+
+impl Broken {
+    /// The error that every later write meets.
+    pub(super) fn check(&self) -> Result<()> {
+        let broken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match broken.as_ref() {
+            None => Ok(()),
+            Some((reason, text)) => Err(Error::halt(text.clone()).because(reason.clone())),
+        }
+    }
+
+    fn set(&self, error: &Error) {
+        let mut broken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert_with(|| (error.reason().to_string(), error.to_string()));
+    }
+}
+
+/// Runs until the last sender is gone.
+pub(super) fn run(mut connection: Connection, mut queue: mpsc::Receiver<Queued>, broken: &Broken) {
+    let mut held = None;
+    while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
+        let mut group = vec![first];
+        let mut bytes = group[0].bytes;
+        while !group[0].alone && group.len() < GROUP_WRITES && bytes < GROUP_BYTES {
+            match queue.try_recv() {
+                Ok(next) if next.alone => {
+                    held = Some(next);
+                    break;
+                }
+                Ok(next) => {
+                    bytes += next.bytes;
+                    group.push(next);
+                }
+                Err(_) => break,
+            }
+        }
+        commit(&mut connection, group, broken);
+    }
+    // Keeps the planner's statistics fresh; a failure here costs speed, never data.
+    if let Err(error) = connection.execute_batch("PRAGMA optimize") {
+        tracing::debug!(%error, "PRAGMA optimize failed at close");
+    }
+}
+
+/// Runs one group in one transaction and tells those who wait.
+fn commit(connection: &mut Connection, group: Vec<Queued>, broken: &Broken) {
+    let mut waiting = Vec::new();
+    match try_commit(connection, group, broken, &mut waiting) {
+        Ok(()) => {
+            for (ack, result) in waiting {
+                // The one who asked may be gone; the write stands all the same.
+                let _ = ack.send(result);
+            }
+        }
+        Err(error) => {
+            broken.set(&error);
+            for (ack, _) in waiting {
+                let _ = ack.send(broken.check());
+            }
+        }
+    }
+}
+
+type Acks = Vec<(oneshot::Sender<Result<()>>, Result<()>)>;
+
+fn try_commit(
+    connection: &mut Connection,
+    group: Vec<Queued>,
+    broken: &Broken,
+    waiting: &mut Acks,
+) -> Result<()> {
+    let mut group = group.into_iter();
+    let begun = broken.check().and_then(|()| {
+        connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(|e| refused("BEGIN IMMEDIATE", e))
+    });
+    let transaction = match begun {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            waiting.extend(group.filter_map(|queued| queued.ack).map(|ack| (ack, Ok(()))));
+            return Err(error);
+        }
+    };
+    let mut failed = None;
+    for queued in group.by_ref() {
+        let Some(ack) = queued.ack else {
+            if let Err(error) = (queued.op)(&Tx(Read(&transaction))) {
+                failed = Some(error);
+                break;
+            }
+            continue;
+        };
+        // Someone waits for this write: its failure is theirs alone, the group goes on.
+        match savepoint(&transaction, queued.op) {
+            Ok(result) => waiting.push((ack, result)),
+            Err(error) => {
+                waiting.push((ack, Ok(())));
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    waiting.extend(group.filter_map(|queued| queued.ack).map(|ack| (ack, Ok(()))));
+    match failed {
+        Some(error) => Err(error),
+        None => transaction.commit().map_err(|e| refused("COMMIT", e)),
+    }
+}
+
+/// Runs a write inside a savepoint. The outer error means that the savepoint itself failed.
+fn savepoint(connection: &Connection, op: Op) -> Result<Result<()>> {
+    let run = |sql: &str| connection.execute_batch(sql).map_err(|e| refused(sql, e));
+    run("SAVEPOINT one")?;
+    let result = op(&Tx(Read(connection)));
+    if result.is_err() {
+        run("ROLLBACK TO one")?;
+    }
+    run("RELEASE one")?;
+    Ok(result)
+}

@@ -1,0 +1,163 @@
+//! A mill's home: the folder on the SSD with ledger, scratch and lock.
+
+use super::Resources;
+use super::lock::Lock;
+use crate::clock::{Clock, SystemClock, Zone};
+use crate::ledger::Ledger;
+use crate::tier::{Scratch, guard};
+use crate::{Error, Fingerprint, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a home is opened.
+#[derive(Debug, Clone)]
+pub struct HomeOptions {
+    /// Take the lock: needed by everything that changes the mill.
+    pub owner: bool,
+    /// Open the ledger even on a file system that SQLite cannot trust.
+    pub any_file_system: bool,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The mill's time zone.
+    pub zone: Zone,
+}
+
+impl Default for HomeOptions {
+    fn default() -> Self {
+        Self {
+            owner: false,
+            any_file_system: false,
+            clock: Arc::new(SystemClock),
+            zone: Zone::of_system(),
+        }
+    }
+}
+
+impl HomeOptions {
+    /// To change the mill: with the lock.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self { owner: true, ..Self::default() }
+    }
+}
+
+/// An opened home.
+#[derive(Debug)]
+pub struct Home {
+    root: PathBuf,
+    mill: String,
+    ledger: Ledger,
+    scratch: Scratch,
+    clock: Arc<dyn Clock>,
+    zone: Zone,
+    resources: Resources,
+    _lock: Option<Lock>,
+}
+
+impl Home {
+    /// Opens a home; with `owner` it is made when it is not there.
+    ///
+    /// # Errors
+    /// `home_missing` when there is none, `home_locked` when another process owns it,
+    /// `home_unfit` when its file system cannot hold a live database.
+    pub fn open(root: &Path, options: HomeOptions) -> Result<Self> {
+        let root = made(root, options.owner)?;
+        fit(&root, options.any_file_system)?;
+        let lock = if options.owner { Some(Lock::take(&root)?) } else { None };
+        let newborn = newborn(&root, options.clock.as_ref());
+        let ledger = Ledger::open(&root.join("tidemill.db"), &newborn)?;
+        let mill = identity(&ledger)?;
+        Ok(Self {
+            scratch: Scratch { root: root.join("scratch") },
+            mill,
+            ledger,
+            clock: options.clock,
+            zone: options.zone,
+            resources: Resources::default(),
+            root,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The mill's id, written in every manifest.
+    #[must_use]
+    pub fn mill(&self) -> &str {
+        &self.mill
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The scratch tier.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The time zone.
+    #[must_use]
+    pub fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    pub(crate) fn resources(&self) -> &Resources {
+        &self.resources
+    }
+}
+
+/// The home's folder with its real path; made for an owner.
+fn made(root: &Path, owner: bool) -> Result<PathBuf> {
+    if !owner && !root.join("tidemill.db").is_file() {
+        return Err(Error::halt(format!("there is no mill in {}", root.display()))
+            .because("home_missing")
+            .help("name the home with --home DIR or TIDEMILL_HOME; the first `run` makes it"));
+    }
+    if owner {
+        std::fs::create_dir_all(root).map_err(|e| {
+            Error::halt(format!("cannot make the home {}", root.display()))
+                .because("home_unwritable")
+                .caused_by(e)
+                .help("choose a folder that this user may write, with --home DIR")
+        })?;
+    }
+    Ok(root.canonicalize()?)
+}
+
+/// Refuses file systems without the locks and shared memory that SQLite's WAL needs.
+fn fit(root: &Path, any: bool) -> Result<()> {
+    let kind = guard::file_system(root)?;
+    if kind.supports_sqlite || any {
+        return Ok(());
+    }
+    Err(Error::halt(format!("the home {} lies on {kind}, where a live database gets damaged", root.display()))
+        .because("home_unfit")
+        .help("put the home on a local disk (ext4, xfs, btrfs, APFS) and the archive on this one; or take the risk with --any-file-system"))
+}
+
+/// An id for a mill that is new.
+fn newborn(root: &Path, clock: &dyn Clock) -> String {
+    let seed = (root.to_string_lossy(), clock.now().to_rfc3339(), std::process::id());
+    Fingerprint::of(&seed).to_hex().chars().take(12).collect()
+}
+
+/// The mill's id as the ledger keeps it.
+fn identity(ledger: &Ledger) -> Result<String> {
+    let sql = "SELECT value FROM tm_meta WHERE name = 'mill'";
+    let known = ledger.read_now(|read| read.one(sql, [], |row| row.get::<_, String>(0)))?;
+    known.ok_or_else(|| Error::halt("the ledger names no mill").because("ledger"))
+}

@@ -1,0 +1,134 @@
+//! The end of a run, in this order: seal, publish, snapshot, offload, retention.
+
+use super::gate::Gate;
+use super::live::{Live, Scene};
+use super::progress::Event;
+use super::report::{OffloadReport, PruneReport};
+use super::{offload, retention};
+use crate::ledger::{
+    OffloadRow, Published, Publishing, RunRow, offloads, publish, write_snapshot,
+};
+use crate::sink::{Origin, Sealing};
+use crate::{Context, Error, Result};
+use std::sync::Arc;
+
+/// The dataset of full copies of the published tables.
+pub(crate) const SNAPSHOTS: &str = "sqlite";
+
+/// Seals the files, publishes everything in one transaction, and makes the snapshot.
+pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
+    live.scene.progress.event(&Event::Phase("seal"));
+    live.ledger().flush().await?;
+    seal(live).await?;
+    live.scene.progress.event(&Event::Phase("publish"));
+    let published = publish_all(live).await?;
+    live.scene.progress.event(&Event::Phase("snapshot"));
+    missing_snapshots(&live.scene).await?;
+    Ok(published)
+}
+
+async fn seal(live: &Arc<Live>) -> Result<()> {
+    let cx = Context::of_run(live);
+    for step in live.blueprint.steps.iter().flatten() {
+        step.finish(&cx).await?;
+    }
+    for sink in 0..live.blueprint.files.len() {
+        let sealing = Arc::clone(live);
+        let names = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
+            .await
+            .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
+        let dataset = live.blueprint.files[sink].dataset();
+        names.iter().for_each(|name| live.add_artifact(dataset, name));
+    }
+    Ok(())
+}
+
+fn seal_files(live: &Arc<Live>, sink: usize) -> Result<Vec<String>> {
+    let files = &live.blueprint.files[sink];
+    let folder = Context::of_run(live).folder(files.dataset())?;
+    let sealing = Sealing {
+        pipeline: &live.scene.pipeline,
+        run: &live.run.id,
+        dt: &live.run.dt,
+        steps: live.chain,
+        folder: &folder,
+    };
+    files.seal(live.ledger(), live.run.no, sink, &sealing)
+}
+
+async fn publish_all(live: &Arc<Live>) -> Result<Published> {
+    let what = Publishing {
+        run: live.run.clone(),
+        source: live.blueprint.source().to_string(),
+        artifacts: live.artifacts(),
+        now: live.now_millis(),
+    };
+    let blueprint = Arc::clone(&live.blueprint);
+    let origin =
+        Origin { run_no: live.run.no, run: live.run.id.clone(), seq: 0, key: String::new() };
+    live.ledger()
+        .transaction(move |tx| {
+            publish(tx, &what, |tx| {
+                let mut changed = 0;
+                for table in &blueprint.tables {
+                    changed += table.publish(tx, &origin)?;
+                }
+                Ok(changed)
+            })
+        })
+        .await
+}
+
+/// Makes the snapshot of the newest published run when its rows changed and it has none yet: so a
+/// run that was killed between publish and snapshot gets its own before the next one publishes.
+pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
+    let no = scene.pipeline_no;
+    let name = scene.pipeline.clone();
+    let (run, tables) = scene
+        .home
+        .ledger()
+        .read(move |read| {
+            let newest = RunRow::unfinished(read, no)?.pop();
+            let tables = read
+                .one("SELECT tables FROM tm_pipelines WHERE pipeline_no = ?1", [no], |row| {
+                    row.get::<_, String>(0)
+                })?
+                .unwrap_or_default();
+            let Some(run) = newest.filter(|run| run.changed_rows > 0) else { return Ok((None, vec![])) };
+            let has = OffloadRow::of_run(read, &run.id)?.iter().any(|row| row.dataset == SNAPSHOTS);
+            let tables: Vec<String> = serde_json::from_str(&tables).unwrap_or_default();
+            Ok(((!has).then_some(run), tables))
+        })
+        .await?;
+    let Some(run) = run.filter(|_| !tables.is_empty()) else { return Ok(()) };
+    let folder = scene.home.scratch().folder(SNAPSHOTS, &name, &run.id);
+    let (path, file) = (scene.home.ledger().path().to_path_buf(), format!("{name}.sqlite"));
+    let target = folder.join(&file);
+    tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        write_snapshot(&path, &tables, &target)
+    })
+    .await
+    .map_err(|e| Error::halt("the snapshot failed").caused_by(e))??;
+    scene
+        .home
+        .ledger()
+        .commit(move |tx| offloads::add(tx, run.no, SNAPSHOTS, &file))
+        .await
+}
+
+/// Offloads what waits on scratch, oldest run first, then applies retention.
+pub(crate) async fn archive(
+    scene: &Arc<Scene>,
+    gate: Option<&Gate>,
+) -> Result<(OffloadReport, PruneReport)> {
+    let Some(gate) = gate else { return Ok((OffloadReport::none(), PruneReport::default())) };
+    scene.progress.event(&Event::Phase("offload"));
+    let report = offload::catch_up(scene, gate).await?;
+    if report.state != "done" {
+        return Ok((report, PruneReport::default()));
+    }
+    scene.progress.event(&Event::Phase("retention"));
+    let retention = retention::after_run(scene, gate).await?;
+    Ok((report, retention))
+}

@@ -1,0 +1,123 @@
+//! The gate: is the archive there, and is it the right one? Asked before the first request.
+
+use super::tier_thread;
+use crate::build::Archive;
+use crate::ledger::offloads;
+use crate::mill::Home;
+use crate::tier::{self, Init, Presence, Tier, guard};
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What stands at the end of a pipeline's way.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// The archive's folder.
+    pub root: PathBuf,
+    /// The archive, when it is there.
+    pub tier: Option<Tier>,
+    /// Why it is not there.
+    pub away: Option<String>,
+    /// Whether it lies on the same disk as the home: then it is not a backup.
+    pub same_disk: bool,
+}
+
+/// Looks for the archive; one inside the home makes itself.
+///
+/// # Errors
+/// `archive_new` when it was never initialised, `archive_foreign` when another one is there.
+pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>) -> Result<Gate> {
+    let root = resolve(home, place.unwrap_or(&archive.at))?;
+    let name = root.to_string_lossy().into_owned();
+    let known = {
+        let name = name.clone();
+        home.ledger().read(move |read| offloads::known_archive(read, &name)).await?
+    };
+    let inside = root.starts_with(home.root());
+    let (place, expected, now) = (root.clone(), known.clone(), home.clock().now());
+    let home_root = home.root().to_path_buf();
+    let looked = tier_thread::run(move |_| {
+        let presence = look(&place, expected.as_deref(), inside, now)?;
+        // An archive that is away is on no disk that we could compare.
+        let same_disk = matches!(presence, Presence::Here(_)) && guard::same_disk(&place, &home_root)?;
+        Ok((presence, same_disk))
+    })
+    .await;
+    let (presence, same_disk) = match looked {
+        Ok(seen) => seen,
+        // A known archive that does not answer is away; an unknown one must answer once.
+        Err(error) if known.is_some() => (Presence::Away { why: error.message() }, false),
+        Err(error) => return Err(error.with_verdict(crate::Verdict::Halt)),
+    };
+    match presence {
+        Presence::Here(tier) => {
+            let (id, label) = (tier.id.clone(), tier.label.clone());
+            let now = home.clock().now().timestamp_millis();
+            home.ledger()
+                .commit(move |tx| offloads::meet_archive(tx, &name, &id, label.as_deref(), now))
+                .await?;
+            Ok(Gate { root, tier: Some(tier), away: None, same_disk })
+        }
+        Presence::Away { why } if known.is_some() => {
+            Ok(Gate { root, tier: None, away: Some(why), same_disk: false })
+        }
+        Presence::Away { why } => Err(never(&root).context(why)),
+        Presence::NeverInitialised => Err(never(&root)),
+        Presence::Foreign { found, known } => Err(foreign(&root, &found, &known)),
+    }
+}
+
+fn look(
+    root: &Path,
+    known: Option<&str>,
+    inside: bool,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Presence> {
+    let presence = tier::look(root, known);
+    if !(inside && presence == Presence::NeverInitialised) {
+        return Ok(presence);
+    }
+    let (Init::Made(tier) | Init::Already(tier)) = tier::init(root, Some("home"), now)?;
+    Ok(Presence::Here(tier))
+}
+
+/// The absolute place of an archive; a relative one lies in the home.
+fn resolve(home: &Home, place: &Path) -> Result<PathBuf> {
+    let root = home.root().join(place);
+    match root.canonicalize() {
+        Ok(real) => Ok(real),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(root),
+        Err(e) => Err(Error::halt(format!("cannot look at {}", root.display())).caused_by(e)),
+    }
+}
+
+fn never(root: &Path) -> Error {
+    Error::halt(format!("{} was never made an archive of tidemill", root.display()))
+        .because("archive_new")
+        .help(format!(
+            "if this is the right disk, run: tidemill archive init {}",
+            quoted(root)
+        ))
+}
+
+fn foreign(root: &Path, found: &Tier, known: &str) -> Error {
+    Error::halt(format!(
+        "at {} lies the archive {} ({}), this mill knows {known} there",
+        root.display(),
+        found.id,
+        found.label.as_deref().unwrap_or("no label"),
+    ))
+    .because("archive_foreign")
+    .help(format!(
+        "mount the right disk; or, to use this one from now on: tidemill archive init {} --home HOME",
+        quoted(root)
+    ))
+}
+
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.contains([' ', '\'', '"', '$', '\\']) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    text.into_owned()
+}

@@ -1,0 +1,137 @@
+//! What a run at work shares among its tasks.
+
+use super::outcome::Tally;
+use super::progress::{Event, Progress};
+use super::stop::Stop;
+use crate::build::Blueprint;
+use crate::ledger::{Ledger, RunRow};
+use crate::mill::Home;
+use crate::{Error, Fingerprint};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is there before a run has begun: the home, the pipeline, who listens.
+pub(crate) struct Scene {
+    pub(crate) home: Arc<Home>,
+    pub(crate) pipeline: String,
+    pub(crate) pipeline_no: i64,
+    pub(crate) progress: Arc<dyn Progress>,
+    pub(crate) stop: Stop,
+    pub(crate) tally: Tally,
+    said: Mutex<Vec<String>>,
+}
+
+impl Scene {
+    pub(crate) fn new(
+        home: Arc<Home>,
+        pipeline: String,
+        pipeline_no: i64,
+        progress: Arc<dyn Progress>,
+        stop: Stop,
+    ) -> Self {
+        Self {
+            home,
+            pipeline,
+            pipeline_no,
+            progress,
+            stop,
+            tally: Tally::default(),
+            said: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A line for the person: shown now and kept for the report; the same line only once.
+    pub(crate) fn say(&self, line: String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.contains(&line) {
+            return;
+        }
+        self.progress.event(&Event::Said(&line));
+        said.push(line);
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A run at work.
+pub(crate) struct Live {
+    pub(crate) scene: Arc<Scene>,
+    pub(crate) run: RunRow,
+    pub(crate) blueprint: Arc<Blueprint>,
+    /// What each step said in `prepare`, by its place in the plan.
+    pub(crate) fingerprints: Vec<Fingerprint>,
+    /// The fingerprint of the whole chain.
+    pub(crate) chain: Fingerprint,
+    /// Items up to here may have remembered answers.
+    pub(crate) resumed_to: u64,
+    pub(crate) next_seq: AtomicU64,
+    /// Items that were passed on, for `.limit(n)`.
+    pub(crate) passed: AtomicU64,
+    /// Keys that the run has already, when it was resumed or took over waiting items.
+    pub(crate) seen: HashSet<String>,
+    artifacts: Mutex<BTreeSet<(String, String)>>,
+    halted: Mutex<Option<Error>>,
+}
+
+impl Live {
+    pub(crate) fn new(
+        scene: Arc<Scene>,
+        run: RunRow,
+        blueprint: Arc<Blueprint>,
+        fingerprints: Vec<Fingerprint>,
+        chain: Fingerprint,
+        seen: HashSet<String>,
+        last_seq: u64,
+    ) -> Self {
+        Self {
+            scene,
+            run,
+            blueprint,
+            fingerprints,
+            chain,
+            resumed_to: last_seq,
+            next_seq: AtomicU64::new(last_seq),
+            passed: AtomicU64::new(0),
+            seen,
+            artifacts: Mutex::new(BTreeSet::new()),
+            halted: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        self.scene.home.ledger()
+    }
+
+    pub(crate) fn now_millis(&self) -> i64 {
+        self.scene.home.clock().now().timestamp_millis()
+    }
+
+    /// Stops the run with this error; the first one counts.
+    pub(crate) fn halt(&self, error: Error) {
+        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        if halted.is_none() {
+            *halted = Some(error);
+        }
+        drop(halted);
+        self.scene.stop.abort();
+    }
+
+    /// The error that stopped the run, if one did.
+    pub(crate) fn take_halt(&self) -> Option<Error> {
+        self.halted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A sealed file of this run.
+    pub(crate) fn add_artifact(&self, dataset: &str, name: &str) {
+        let mut artifacts = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
+        artifacts.insert((dataset.to_string(), name.to_string()));
+    }
+
+    pub(crate) fn artifacts(&self) -> Vec<(String, String)> {
+        let artifacts = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
+        artifacts.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! Offload: what waits on scratch goes to the archive, oldest run first, each step journaled.
+
+use super::gate::Gate;
+use super::live::Scene;
+use super::report::OffloadReport;
+use super::tier_thread;
+use crate::ledger::{OffloadRow, OffloadState, RunState, offloads, runs};
+use crate::tier::{self, Parcel, Tier, guard};
+use crate::{Error, Result, Verdict};
+use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Brings everything of this pipeline that is not in the archive there.
+///
+/// An archive that is away or full is no error: the files wait, and the report says why.
+pub(crate) async fn catch_up(scene: &Arc<Scene>, gate: &Gate) -> Result<OffloadReport> {
+    let pipeline = scene.pipeline.clone();
+    let waiting =
+        scene.home.ledger().read(move |read| OffloadRow::under_way(read, Some(&pipeline))).await?;
+    let mut report = OffloadReport {
+        state: "done".into(),
+        archive: Some(gate.root.to_string_lossy().into_owned()),
+        same_disk: gate.same_disk,
+        ..OffloadReport::default()
+    };
+    for row in waiting {
+        match &gate.tier {
+            None => {
+                let why = gate.away.clone().unwrap_or_else(|| "it is away".into());
+                report.wait(hold(scene, row, &why).await?, why);
+            }
+            Some(tier) => match offload(scene, tier, row.clone()).await {
+                Ok(row) => report.parcels.push(row),
+                Err(error) if error.verdict() == Verdict::Wait => {
+                    let why = error.message();
+                    report.wait(hold(scene, row, &why).await?, why);
+                }
+                Err(error) => return Err(error),
+            },
+        }
+    }
+    finish_runs(scene).await?;
+    Ok(report)
+}
+
+impl OffloadReport {
+    fn wait(&mut self, row: OffloadRow, why: String) {
+        self.state = "waiting".into();
+        self.note.get_or_insert(why);
+        self.parcels.push(row);
+    }
+}
+
+/// Notes why a run's files stay on scratch for now.
+async fn hold(scene: &Scene, mut row: OffloadRow, why: &str) -> Result<OffloadRow> {
+    tracing::warn!(run = %row.run, dataset = %row.dataset, why, "offload waits");
+    row.note = Some(why.to_string());
+    advance(scene, row.clone(), row.state).await?;
+    Ok(row)
+}
+
+/// One run's files of one dataset, from wherever they stopped last time to the end.
+async fn offload(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<OffloadRow> {
+    row.note = None;
+    if matches!(row.state, OffloadState::Sealed | OffloadState::Planned) {
+        row.archive = Some(tier.id.clone());
+        row.root = Some(tier.root.to_string_lossy().into_owned());
+        row = advance(scene, row, OffloadState::Planned).await?;
+        row = ship(scene, tier, row).await?;
+        row = advance(scene, row, OffloadState::Committed).await?;
+    }
+    if row.state == OffloadState::Committed {
+        // The intent to delete is durable before anything is taken away.
+        row = advance(scene, row, OffloadState::Retiring).await?;
+    }
+    retire(scene, tier, &row).await?;
+    advance(scene, row, OffloadState::Done).await
+}
+
+async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<OffloadRow> {
+    let (run_no, dataset) = (row.run_no, row.dataset.clone());
+    let files =
+        scene.home.ledger().read(move |read| offloads::files(read, run_no, &dataset)).await?;
+    let parcel = Parcel {
+        mill: scene.home.mill().to_string(),
+        pipeline: row.pipeline.clone(),
+        dataset: row.dataset.clone(),
+        run: row.run.clone(),
+        dt: row.dt.parse::<NaiveDate>()?,
+        source: scene.home.scratch().folder(&row.dataset, &row.pipeline, &row.run),
+        files,
+        // The run's own time: an offload that is repeated writes the same manifest.
+        created: DateTime::<Utc>::from_timestamp_millis(row.started_at).unwrap_or_default(),
+        rows: BTreeMap::new(),
+    };
+    let (own, count) = (tier.clone(), parcel.files.len() as u64);
+    let shipped = tier_thread::run(move |beat| tier::ship(&own, &parcel, beat)).await?;
+    let folder = shipped.folder.strip_prefix(&tier.root).unwrap_or(&shipped.folder);
+    row.folder = Some(folder.to_string_lossy().into_owned());
+    row.bytes = shipped.bytes;
+    row.files = count;
+    Ok(row)
+}
+
+/// Takes the scratch copy away: to the trash, and out of it unless the archive is of a kind that
+/// is to be read again first.
+async fn retire(scene: &Arc<Scene>, tier: &Tier, row: &OffloadRow) -> Result<()> {
+    let (scratch, tier) = (scene.home.scratch().clone(), tier.clone());
+    let (dataset, pipeline, run) = (row.dataset.clone(), row.pipeline.clone(), row.run.clone());
+    tier_thread::run(move |_| {
+        guard::recheck(&tier)?;
+        scratch.retire(&dataset, &pipeline, &run)?;
+        scratch.purge(&dataset, &pipeline, &run)
+    })
+    .await
+}
+
+async fn advance(scene: &Scene, mut row: OffloadRow, state: OffloadState) -> Result<OffloadRow> {
+    row.state = state;
+    let written = row.clone();
+    scene
+        .home
+        .ledger()
+        .commit(move |tx| offloads::advance(tx, &written, state, written.note.as_deref()))
+        .await?;
+    Ok(row)
+}
+
+/// Published runs of which nothing waits any more are finished.
+async fn finish_runs(scene: &Arc<Scene>) -> Result<()> {
+    let (no, now) = (scene.pipeline_no, scene.home.clock().now().timestamp_millis());
+    scene
+        .home
+        .ledger()
+        .commit(move |tx| {
+            for run in crate::ledger::RunRow::unfinished(tx, no)? {
+                let rows = OffloadRow::of_run(tx, &run.id)?;
+                let done = |row: &OffloadRow| {
+                    matches!(row.state, OffloadState::Done | OffloadState::Pruned)
+                };
+                if rows.iter().all(done) {
+                    let ended = run.ended_at.unwrap_or(now);
+                    runs::set_state(tx, run.no, RunState::Finished, ended, None)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+        .map_err(|e: Error| e.context("finish runs"))
+}

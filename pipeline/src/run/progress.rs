@@ -1,0 +1,52 @@
+//! Progress: what a run tells while it is at work. Who draws it is not the engine's business.
+
+use crate::ledger::ItemState;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The run began, or went on.
+    Begun {
+        /// The run's id.
+        run: &'a str,
+        /// Whether an unfinished run was resumed.
+        resumed: bool,
+        /// Items that waited since earlier runs and are taken first.
+        carried: u64,
+    },
+    /// A line for the person.
+    Said(&'a str),
+    /// The source yielded an item that will be worked on.
+    Recorded,
+    /// A step finished an item.
+    Stepped {
+        /// The step's place in the plan.
+        step: usize,
+    },
+    /// An item reached its end.
+    Settled {
+        /// Where it stands now.
+        state: ItemState,
+        /// Its key.
+        key: &'a str,
+        /// Why it did not get through.
+        reason: Option<&'a str>,
+    },
+    /// The work after the last item: `seal`, `publish`, `snapshot`, `offload`, `retention`.
+    Phase(&'a str),
+}
+
+/// Takes the events of a run; must return quickly.
+pub trait Progress: Send + Sync {
+    /// One event.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// Progress that nobody looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn event(&self, _event: &Event<'_>) {}
+}

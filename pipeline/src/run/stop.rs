@@ -1,0 +1,62 @@
+//! Stopping: the first signal drains, the second aborts, an error that halts aborts too.
+
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How urgently a run is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// It may go on.
+    Go,
+    /// Finish what is in hand, remember it, and stop.
+    Drain,
+    /// Stop now; what is in hand is done again next time.
+    Abort,
+}
+
+/// The switch that stops a run; clones turn the same switch.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<watch::Sender<Urgency>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Urgency::Go)))
+    }
+}
+
+impl Stop {
+    /// Asks the run to finish what is in hand and stop.
+    pub fn drain(&self) {
+        self.raise(Urgency::Drain);
+    }
+
+    /// Asks the run to stop now.
+    pub fn abort(&self) {
+        self.raise(Urgency::Abort);
+    }
+
+    /// How urgent it is.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        *self.0.borrow()
+    }
+
+    /// Returns when the run is to stop at least this urgently.
+    pub async fn reached(&self, urgency: Urgency) {
+        let mut watched = self.0.subscribe();
+        // The sender lives as long as `self`, so this only ends when the switch is turned.
+        if watched.wait_for(|now| *now >= urgency).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn raise(&self, to: Urgency) {
+        self.0.send_if_modified(|now| {
+            let higher = to > *now;
+            if higher {
+                *now = to;
+            }
+            higher
+        });
+    }
+}

@@ -1,0 +1,11 @@
+//! Which site can be scraped with no network at all? A small newspaper, bundled and served on loopback.
+
+mod articles;
+mod pages;
+mod port;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub use port::{bind, port_for};
+pub use server::DemoSite;

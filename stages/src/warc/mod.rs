@@ -1,0 +1,21 @@
+//! How are raw pages kept? As WARC/1.1 with one gzip member per record, and an index beside it.
+
+pub mod cdxj;
+pub mod digest;
+pub mod encode;
+pub mod http;
+pub mod read;
+pub mod record;
+pub mod write;
+
+mod fields;
+#[cfg(test)]
+mod file_tests;
+#[cfg(test)]
+mod tests;
+
+pub use encode::{decode, encode};
+pub use http::{HttpPart, http};
+pub use read::{Located, Reader};
+pub use record::{Capture, Kind, Prior, Record};
+pub use write::Part;
