@@ -1,21 +1,20 @@
-//! Small parts for tests and examples: sources that need no network.
+//! Small parts for tests and examples: a source that needs no network.
 
-use crate::{Context, Emit, Fingerprint, Item, Result, Sent, Source, Step, Yielded};
+use crate::{Context, Emit, Fingerprint, Result, Sent, Source, Step, Yielded};
 
-/// A source of items that are given in the code; each is its own key's content.
+/// A source of lines that are given in the code. Each line is its own key and content, so a line
+/// that was there last time is unchanged.
 #[derive(Debug, Clone)]
-pub struct Lines<T> {
-    items: Vec<T>,
-}
+pub struct Lines(Vec<String>);
 
-impl<T: Item + ToString> Lines<T> {
-    /// Yields these, in this order; the key of each is its text.
-    pub fn of<I: Into<T>>(items: impl IntoIterator<Item = I>) -> Lines<T> {
-        Lines { items: items.into_iter().map(Into::into).collect() }
+impl Lines {
+    /// Yields these, in this order.
+    pub fn of(lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self(lines.into_iter().map(Into::into).collect())
     }
 }
 
-impl<T: Item> Step for Lines<T> {
+impl Step for Lines {
     fn name(&self) -> &str {
         "lines"
     }
@@ -29,13 +28,12 @@ impl<T: Item> Step for Lines<T> {
     }
 }
 
-impl<T: Item + ToString> Source for Lines<T> {
-    type Item = T;
+impl Source for Lines {
+    type Item = String;
 
-    async fn read(&self, out: &Emit<T>, _cx: &Context) -> Result<()> {
-        for item in &self.items {
-            let yielded =
-                Yielded::new(item.to_string(), item.clone()).content(Fingerprint::of(item));
+    async fn read(&self, out: &Emit<String>, _cx: &Context) -> Result<()> {
+        for line in &self.0 {
+            let yielded = Yielded::new(line, line.clone()).content(Fingerprint::of(line));
             if out.send(yielded).await? == Sent::Stop {
                 return Ok(());
             }

@@ -1,5 +1,4 @@
 //! The plans against golden cases and against an independent model of `restic forget`.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::{Dated, Decision, Increments, Keep, Kept, Snapshots, plan_increments, plan_snapshots};
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta};
@@ -50,9 +49,10 @@ fn the_newest_of_each_day_stays_and_the_oldest_fills_up() {
 #[test]
 fn weeks_are_iso_weeks() {
     // 2027-01-03 is a Sunday of week 53 of 2026; 2027-01-04 opens week 1 of 2027.
-    let runs = snapshots(&["2026-12-28 06:00", "2027-01-03 06:00", "2027-01-04 06:00"]);
-    let plan = plan_snapshots(&runs, &Keep::weekly(2), at("2027-01-05 00:00")).unwrap();
-    assert_eq!(kept(&plan), ["2027-01-04 06:00", "2027-01-03 06:00"]);
+    let times = ["2026-12-20 06:00", "2026-12-28 06:00", "2027-01-03 06:00", "2027-01-04 06:00"];
+    let plan = plan_snapshots(&snapshots(&times), &Keep::weekly(3), at("2027-01-05 00:00"));
+    let plan = plan.unwrap();
+    assert_eq!(kept(&plan), ["2027-01-04 06:00", "2027-01-03 06:00", "2026-12-20 06:00"]);
 }
 
 #[test]
@@ -93,6 +93,7 @@ fn increments_are_aged_out_but_never_thinned() {
     let plan = plan_increments(&[run("old", day(400)), future], &Keep::days(7), today);
     assert_eq!(reasons(&plan, "f"), ["future"]);
     assert_eq!(reasons(&plan, "old"), ["floor"]);
+    assert_eq!(kept(&plan), ["f", "old"]);
 }
 
 #[test]

@@ -26,4 +26,4 @@ pub(crate) use runs::NewRun;
 pub(crate) use snapshot::write_snapshot;
 
 /// What the SQL of tables and of stages with tables of their own needs: see the crate `rusqlite`.
-pub use rusqlite::{Params, Row, params, types};
+pub use rusqlite::{Params, Row, params, params_from_iter, types};

@@ -6,10 +6,14 @@ use crate::Result;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes per read: large enough for a disk that seeks, small enough for a heartbeat on slow ones.
 const BUFFER: usize = 1 << 20;
+
+/// A batch is synchronised when it has so many open files or bytes.
+const BATCH_FILES: usize = 128;
+const BATCH_BYTES: u64 = 64 << 20;
 
 /// What a file's bytes add up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +46,10 @@ impl Summing {
     }
 }
 
-/// Copies a file to a new name and makes the copy durable; `beat` is called for each buffer.
-pub(super) fn copy(from: &Path, to: &Path, beat: &dyn Fn()) -> Result<Sums> {
+/// Copies a file to a new name; `beat` is called for each buffer.
+///
+/// The copy is durable when the batch that it is added to has been synchronised.
+pub(super) fn copy(from: &Path, to: &Path, batch: &mut Batch, beat: &dyn Fn()) -> Result<Sums> {
     let mut source = File::open(from).at("open", from)?;
     let mut target = File::create_new(to).at("create", to)?;
     let mut sums = Summing::default();
@@ -51,8 +57,37 @@ pub(super) fn copy(from: &Path, to: &Path, beat: &dyn Fn()) -> Result<Sums> {
         sums.add(bytes);
         target.write_all(bytes).at("write", to)
     })?;
-    atomic::sync_file(&target).at("synchronise", to)?;
+    batch.add(to, target, sums.bytes, beat)?;
     Ok(sums.done())
+}
+
+/// Files that were written and are yet to be synchronised: together, because a file system
+/// commits many small files for nearly the price of one.
+#[derive(Default)]
+pub(super) struct Batch {
+    files: Vec<(PathBuf, File)>,
+    bytes: u64,
+}
+
+impl Batch {
+    fn add(&mut self, path: &Path, file: File, bytes: u64, beat: &dyn Fn()) -> Result<()> {
+        self.files.push((path.to_path_buf(), file));
+        self.bytes += bytes;
+        if self.files.len() < BATCH_FILES && self.bytes < BATCH_BYTES {
+            return Ok(());
+        }
+        self.sync(beat)
+    }
+
+    /// Makes all files of the batch durable and closes them.
+    pub(super) fn sync(&mut self, beat: &dyn Fn()) -> Result<()> {
+        self.bytes = 0;
+        for (path, file) in self.files.drain(..) {
+            beat();
+            atomic::sync_file(&file).at("synchronise", &path)?;
+        }
+        Ok(())
+    }
 }
 
 /// Both hashes of a file.

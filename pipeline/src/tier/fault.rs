@@ -45,7 +45,6 @@ fn fault(doing: &str, path: &Path, error: io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::Verdict;

@@ -152,7 +152,6 @@ fn kind_of_magic(magic: u32) -> FsKind {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

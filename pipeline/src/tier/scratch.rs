@@ -11,7 +11,7 @@ const TRASH: &str = ".trash";
 /// The scratch folder of a mill.
 ///
 /// Names that are not safe on every file system are made so, as by
-/// [`safe_name`](super::names::safe_name).
+/// [`safe_name`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scratch {
     /// The folder.

@@ -10,6 +10,7 @@ use super::walk::{files_below, remove_file, remove_folder};
 use super::{atomic, copy, guard};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A parcel on its way into one archive.
@@ -73,6 +74,7 @@ impl<'a> Shipment<'a> {
                 .because("archive_damaged")
                 .help("run verify; the source stays on scratch until the archive is whole"));
         }
+        self.make_durable()?;
         Ok(self.shipped(manifest, true))
     }
 
@@ -82,6 +84,12 @@ impl<'a> Shipment<'a> {
         present.retain(|path| path != MANIFEST);
         if present != self.sorted_files() {
             return Ok(None);
+        }
+        for path in &present {
+            // Only what is on the disk can be proven by reading it back.
+            let path = self.folder.join(path);
+            let file = File::open(&path).at("open", &path)?;
+            atomic::sync_file(&file).at("synchronise", &path)?;
         }
         let artifacts = self.source_artifacts()?;
         let difference = self.first_difference(&self.folder, &artifacts)?;
@@ -108,15 +116,18 @@ impl<'a> Shipment<'a> {
         guard::recheck(self.tier)?;
         let mut artifacts = Vec::with_capacity(self.parcel.files.len());
         let mut folders = BTreeSet::new();
+        let mut batch = copy::Batch::default();
         for path in self.sorted_files() {
             let target = self.incoming.join(&path);
             let folder = atomic::folder_of(&target);
             if folders.insert(folder.to_path_buf()) {
                 make_folders(&self.workshop, folder)?;
             }
-            let sums = copy::copy(&self.parcel.source.join(&path), &target, self.beat)?;
+            let source = self.parcel.source.join(&path);
+            let sums = copy::copy(&source, &target, &mut batch, self.beat)?;
             artifacts.push(self.artifact(path, sums));
         }
+        batch.sync(self.beat)?;
         for folder in &folders {
             atomic::sync_dir(folder)?;
         }
@@ -147,7 +158,23 @@ impl<'a> Shipment<'a> {
         self.step();
         manifest.write_new(&self.folder)?;
         self.step();
+        self.make_durable()?;
         Ok(self.shipped(manifest, false))
+    }
+
+    /// Synchronises the manifest and every folder above it: whoever made them may have been killed
+    /// before that, and the source may be deleted next.
+    fn make_durable(&self) -> Result<()> {
+        let manifest = self.folder.join(MANIFEST);
+        let file = File::open(&manifest).at("open", &manifest)?;
+        atomic::sync_file(&file).at("synchronise", &manifest)?;
+        for folder in manifest.ancestors().skip(1) {
+            atomic::sync_dir(folder)?;
+            if folder == self.tier.root {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn step(&self) {

@@ -1,5 +1,4 @@
 //! Archives, offloads killed at every step, verification, pruning and scratch on a real disk.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod archives;
 mod crash;

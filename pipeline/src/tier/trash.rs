@@ -61,15 +61,21 @@ pub(super) fn bury(tier: &Tier, folder: &Path, stone: &Tombstone) -> Result<Path
     mark(folder, stone)?;
     let trash = tier.root.join(OWN).join("trash");
     let place = atomic::make_folders(&trash, &Path::new(&stone.dataset).join(&stone.pipeline))?;
-    // A run may be here already: an earlier try that was set aside. Both stay for their grace.
-    let name = format!("run={}", stone.run);
-    let taken: Vec<String> =
-        entries(&place)?.unwrap_or_default().into_iter().map(|entry| entry.name).collect();
-    let free = (1..).map(|n| if n == 1 { name.clone() } else { format!("{name}+{n}") });
-    let name = free.into_iter().find(|name| !taken.contains(name)).unwrap_or(name);
-    let target = place.join(name);
+    let target = free_name(&place, &stone.run)?;
     atomic::rename(folder, &target)?;
     Ok(target)
+}
+
+/// `run=<id>`, or with a number when that is taken: an earlier try of the run may have been set
+/// aside, and both stay for their grace.
+fn free_name(place: &Path, run: &str) -> Result<PathBuf> {
+    let mut path = place.join(format!("run={run}"));
+    let mut number = 1;
+    while path.try_exists().at("look at", &path)? {
+        number += 1;
+        path = place.join(format!("run={run}+{number}"));
+    }
+    Ok(path)
 }
 
 /// Writes the tombstone, unless a whole one of an earlier try is there.
@@ -93,6 +99,7 @@ fn mark(folder: &Path, stone: &Tombstone) -> Result<()> {
 pub fn purge_trash(tier: &Tier, mill: &str, now: DateTime<Utc>, grace: Duration) -> Result<Purged> {
     let grace = TimeDelta::from_std(grace)
         .map_err(|error| Error::halt(format!("the grace {grace:?} is too long: {error}")))?;
+    guard::recheck(tier)?;
     let mut purged = Purged::default();
     for entry in trashed(tier)? {
         let Some(stone) = tombstone(&entry.path)? else {

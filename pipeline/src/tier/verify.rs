@@ -7,6 +7,7 @@ use super::names::is_record;
 use super::walk::{files_below, plain_file};
 use super::{copy, guard};
 use crate::Result;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// One file that was looked at.
@@ -94,11 +95,12 @@ impl VerifyReport {
     }
 
     fn list_strangers(&mut self, tier: &Tier, run: &ArchivedRun) -> Result<()> {
-        let listed = |path: &String| run.manifest.files.iter().any(|file| file.path == *path);
+        let listed: HashSet<&str> =
+            run.manifest.files.iter().map(|file| file.path.as_str()).collect();
         let strangers = files_below(&run.folder)?.into_iter();
         self.unlisted.extend(
             strangers
-                .filter(|path| !is_record(path) && !listed(path))
+                .filter(|path| !is_record(path) && !listed.contains(path.as_str()))
                 .map(|path| shown(tier, &run.folder.join(path))),
         );
         Ok(())

@@ -1,7 +1,7 @@
 //! Sitemaps to addresses: XML, index, plain text, gzip, and feeds that serve as sitemaps.
 
 use crate::fetch::canonical::resolve;
-use crate::fetch::charset;
+use crate::fetch::decode;
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use flate2::read::MultiGzDecoder;
 use quick_xml::Reader;
@@ -63,7 +63,7 @@ pub fn parse(bytes: &[u8], base: &Url) -> Result<Sitemap> {
     if bytes.len() as u64 > CAP {
         return Err(too_large());
     }
-    let text = charset::decode(bytes, None).text;
+    let text = decode(bytes, None).text;
     let text = text.trim_start();
     if text.starts_with('<') { parse_xml(text, base) } else { parse_text(text, base) }
 }

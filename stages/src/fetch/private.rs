@@ -1,6 +1,7 @@
 //! Which IP addresses are not on the public internet, so that a public page cannot send us home.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use url::{Host, Url};
 
 /// Whether an address is anything but a plain address of the public internet.
 ///
@@ -14,6 +15,17 @@ pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_private_v4(v4),
         IpAddr::V6(v6) => is_private_v6(v6),
+    }
+}
+
+/// Whether a URL's host is written as a private address; such hosts never meet a resolver.
+#[must_use]
+pub fn is_private_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => is_private(IpAddr::V4(ip)),
+        Some(Host::Ipv6(ip)) => is_private(IpAddr::V6(ip)),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
     }
 }
 

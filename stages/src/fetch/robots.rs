@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How much of a robots.txt is read, in bytes; RFC 9309 §2.5 asks for at least this much.
-pub const CAP: usize = 500 * 1024;
+const CAP: usize = 500 * 1024;
 
 /// A parsed robots.txt.
 ///

@@ -71,7 +71,7 @@ pub struct Options {
     pub num_ctx: u32,
     /// The longest answer, in tokens.
     pub num_predict: u32,
-    /// 0 is the same answer each time, as far as the hardware allows it.
+    /// How freely the model writes; 0 is always the likeliest token.
     pub temperature: f32,
     /// The seed of the sampler.
     pub seed: i32,

@@ -89,7 +89,11 @@ fn vectors(sentences: &[&str]) -> Vec<Vector> {
     counted
 }
 
-/// Calls back with the hash of each term: words of three letters or more, and pairs of characters
+/// The shortest word that counts, in letters.
+const SHORTEST: usize = 4;
+
+/// Calls back with the hash of each term: words of four letters or more (the
+/// shorter ones are articles and prepositions in most languages), and pairs of characters
 /// in scripts without spaces.
 fn each_term(sentence: &str, mut found: impl FnMut(u64)) {
     let (mut hash, mut length) = (SEED, 0);
@@ -110,12 +114,12 @@ fn each_term(sentence: &str, mut found: impl FnMut(u64)) {
             length += 1;
             continue;
         }
-        if length >= 3 {
+        if length >= SHORTEST {
             found(hash);
         }
         (hash, length) = (SEED, 0);
     }
-    if length >= 3 {
+    if length >= SHORTEST {
         found(hash);
     }
 }
@@ -130,12 +134,17 @@ fn mixed(hash: u64, c: char) -> u64 {
 /// Likeness to the page as a whole, with more for the beginning and less for scraps.
 fn scores(vectors: &[Vector]) -> Vec<f64> {
     let terms = vectors.iter().flatten().map(|&(term, _)| term as usize + 1).max().unwrap_or(0);
-    let mut centroid = vec![0.0; terms];
+    let mut centroid = vec![(0, 0.0); terms];
     for &(term, weight) in vectors.iter().flatten() {
-        if let Some(sum) = centroid.get_mut(term as usize) {
+        if let Some((sentences, sum)) = centroid.get_mut(term as usize) {
+            *sentences += 1;
             *sum += weight;
         }
     }
+    // A word of one sentence only says nothing about the page; unless there are no others.
+    let least = if centroid.iter().any(|&(sentences, _)| sentences > 1) { 2 } else { 1 };
+    let centroid: Vec<f64> =
+        centroid.into_iter().map(|(n, sum)| if n >= least { sum } else { 0.0 }).collect();
     let length = centroid.iter().map(|w| w * w).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     let like = |vector: &Vector| {
         let of = |term: u32| centroid.get(term as usize).copied().unwrap_or(0.0);
@@ -157,6 +166,9 @@ fn choose(all: &[&str], vectors: &[Vector], scores: &[f64], words: u64) -> Vec<u
     left.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
     left.truncate(CANDIDATES.max(words as usize / 8));
     let best = left.first().map_or(1.0, |&index| score(index)).max(f64::MIN_POSITIVE);
+    // Rather shorter than asked for than filled up with what is beside the point.
+    let floor = left.first().map_or(0.0, |&index| score(index)) / 5.0;
+    left.retain(|&index| score(index) >= floor);
     // The likeness of each candidate to what was chosen so far.
     let mut said = vec![0.0_f64; all.len()];
     let (mut chosen, mut filled) = (Vec::new(), 0);
@@ -183,6 +195,8 @@ fn choose(all: &[&str], vectors: &[Vector], scores: &[f64], words: u64) -> Vec<u
                 *told = told.max(likeness(index, other));
             }
         }
+        // The same sentence again, as pages with captions and teasers have it.
+        left.retain(|&other| said.get(other).is_none_or(|&told| told < 0.95));
     }
     chosen
 }

@@ -27,6 +27,7 @@ mod server;
 mod shared;
 mod stream;
 mod summarise;
+mod summary;
 
 #[cfg(test)]
 mod fake;
@@ -40,4 +41,5 @@ pub use extractive::extract_summary;
 pub use ollama::Ollama;
 pub use scripted::Scripted;
 pub use server::{OllamaServer, Tag};
-pub use summarise::{Model, Summarise, Summary};
+pub use summarise::{Model, Summarise};
+pub use summary::Summary;

@@ -3,6 +3,7 @@
 use super::endpoint::{LOOPBACK, is_public, parse};
 use super::gate::Gate;
 use super::model::OllamaModel;
+use super::ready::SAMPLING;
 use super::server::{OllamaServer, missing, same};
 use super::shared::ByName;
 use tidemill_pipeline::{Error, Result};
@@ -31,8 +32,8 @@ impl Ollama {
             address: None,
             public: false,
             max_context: 16_384,
-            temperature: 0.0,
-            seed: 1,
+            temperature: SAMPLING.0,
+            seed: SAMPLING.1,
         }
     }
 
@@ -59,7 +60,7 @@ impl Ollama {
         self
     }
 
-    /// How freely it writes; 0, the default, is the same answer each time.
+    /// How freely it writes; 0.3 unless told. At 0 small models tend to repeat themselves.
     #[must_use]
     pub fn temperature(mut self, temperature: f32) -> Self {
         self.temperature = temperature;

@@ -6,8 +6,63 @@ use super::fake::{Fake, Reply};
 use super::{Ollama, Scripted, Summarise, Summary};
 use crate::extract::Document;
 use serde_json::json;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tidemill_pipeline::{Context, Error, Result, Stage, Step, Verdict, testing};
+use std::sync::{Arc, Mutex};
+use tidemill_pipeline::mill::{Home, HomeOptions};
+use tidemill_pipeline::run::RunOptions;
+use tidemill_pipeline::testing::Lines;
+use tidemill_pipeline::{Context, Error, Fingerprint, Job, Pipeline, Result, Stage, Step, Verdict};
+
+/// The context of a real mill in a folder of its own, so that the journal is the real one.
+struct Desk {
+    cx: Context,
+    _folder: tempfile::TempDir,
+}
+
+impl Deref for Desk {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.cx
+    }
+}
+
+/// Hands out the context that the engine gives it.
+struct Borrow(Arc<Mutex<Option<Context>>>);
+
+impl Step for Borrow {
+    fn name(&self) -> &str {
+        "borrow"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::nothing()
+    }
+}
+
+impl Stage<String> for Borrow {
+    type Out = String;
+
+    async fn run(&self, line: String, cx: &Context) -> Result<String> {
+        *self.0.lock().unwrap() = Some(cx.clone());
+        Ok(line)
+    }
+}
+
+async fn desk() -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Arc::new(Home::open(folder.path(), HomeOptions::owner()).unwrap());
+    let slot = Arc::new(Mutex::new(None));
+    let pipeline = Pipeline::named("desk").read(Lines::of(["x"])).then(Borrow(Arc::clone(&slot)));
+    home.run(&Job::from(pipeline), RunOptions::default()).await.unwrap();
+    let cx = slot.lock().unwrap().take().unwrap();
+    Desk { cx, _folder: folder }
+}
 
 fn page(text: &str) -> Document {
     Document {
@@ -51,7 +106,7 @@ fn answer(request: &Request, text: &str, share: f64, reason: &str) -> Answer {
 
 #[tokio::test]
 async fn a_short_page_is_its_own_summary_and_an_empty_one_is_parked() {
-    let (cx, model) = (testing::context(), Scripted::saying("no"));
+    let (cx, model) = (desk().await, Scripted::saying("no"));
     let stage = Summarise::with(model.clone()).in_words(10);
     let summary = sum_up(&stage, "The mill turns.", &cx).await.unwrap();
     assert_eq!(
@@ -65,7 +120,7 @@ async fn a_short_page_is_its_own_summary_and_an_empty_one_is_parked() {
 
 #[tokio::test]
 async fn a_page_that_fits_is_one_call_and_is_never_asked_twice() {
-    let (cx, model) = (testing::context(), Scripted::saying("<think>hm</think>A mill."));
+    let (cx, model) = (desk().await, Scripted::saying("<think>hm</think>A mill."));
     let stage = Summarise::with(model.clone()).in_words(20);
     let first = sum_up(&stage, &long(50), &cx).await.unwrap();
     let again = sum_up(&stage, &long(50), &cx).await.unwrap();
@@ -76,7 +131,7 @@ async fn a_page_that_fits_is_one_call_and_is_never_asked_twice() {
 
 #[tokio::test]
 async fn a_long_page_is_mapped_and_merged_and_resumes_where_it_broke() {
-    let (cx, asked) = (testing::context(), AtomicU64::new(0));
+    let (cx, asked) = (desk().await, AtomicU64::new(0));
     let model = Scripted::answering(move |request| {
         // The fifth question fails, once: the run is killed there and resumed.
         if asked.fetch_add(1, Ordering::SeqCst) == 4 {
@@ -104,7 +159,7 @@ async fn a_cut_prompt_is_asked_again_in_smaller_pieces() {
         let seen = if tokens > 1500 { 752 } else { tokens };
         Ok(answer(request, "so", seen as f64 / tokens as f64, "stop"))
     });
-    let summary = sum_up(&Summarise::with(model), &long(400), &testing::context()).await.unwrap();
+    let summary = sum_up(&Summarise::with(model), &long(400), &desk().await.cx).await.unwrap();
     assert!(summary.calls > 2, "{summary:?}");
 }
 
@@ -119,13 +174,13 @@ async fn a_refused_prompt_is_asked_again_in_smaller_pieces() {
         Ok(answer(request, "so", 4.0, "stop"))
     })
     .context(8192);
-    let summary = sum_up(&Summarise::with(model), &long(400), &testing::context()).await.unwrap();
+    let summary = sum_up(&Summarise::with(model), &long(400), &desk().await.cx).await.unwrap();
     assert!(summary.calls > 2, "{summary:?}");
 }
 
 #[tokio::test]
 async fn an_answer_without_an_end_gets_more_room_then_smaller_pieces_then_is_parked() {
-    let cx = testing::context();
+    let cx = desk().await;
     let more_room = Scripted::with(|request| {
         let reason = if request.options.num_predict < 600 { "length" } else { "stop" };
         Ok(answer(request, "so", 1.0, reason))
@@ -142,7 +197,7 @@ async fn an_answer_without_an_end_gets_more_room_then_smaller_pieces_then_is_par
 
 #[tokio::test]
 async fn a_busy_server_is_waited_for() {
-    let (cx, fake) = (testing::context(), Fake::start().await);
+    let (cx, fake) = (desk().await, Fake::start().await);
     for _ in 0..3 {
         fake.will(Reply::Status(503, "retry-after: 0\r\n", json!({"error": "server busy"})));
     }
@@ -156,7 +211,7 @@ async fn a_busy_server_is_waited_for() {
 
 #[tokio::test]
 async fn a_named_model_that_is_away_makes_items_wait_under_the_same_fingerprint() {
-    let (cx, fake) = (testing::context(), Fake::start().await);
+    let (cx, fake) = (desk().await, Fake::start().await);
     let there = Summarise::with(Ollama::model("tiny").at(&fake.address));
     let print = there.prepare(&cx).await.unwrap();
     let away = Summarise::with(Ollama::model("tiny").at("127.0.0.1:1"));
@@ -169,7 +224,7 @@ async fn a_named_model_that_is_away_makes_items_wait_under_the_same_fingerprint(
 
 #[tokio::test]
 async fn auto_never_leaves_a_model_that_it_once_used() {
-    let cx = testing::context();
+    let cx = desk().await;
     let chosen = r#"{"kind":"ollama","url":"http://127.0.0.1:1","model":"gone:7b","id":"d9"}"#;
     cx.choose("summarise", chosen).await.unwrap();
     let stage = Summarise::auto();
@@ -186,7 +241,7 @@ async fn auto_never_leaves_a_model_that_it_once_used() {
 
 #[tokio::test]
 async fn what_changes_the_answer_changes_the_fingerprint() {
-    let cx = testing::context();
+    let cx = desk().await;
     let print = async |stage: Summarise| stage.prepare(&cx).await.unwrap();
     let model = |id: &str| Summarise::with(Scripted::saying("x").id(id));
     assert_eq!(print(model("a")).await, print(model("a")).await);

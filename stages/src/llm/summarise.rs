@@ -12,40 +12,10 @@ use super::ready::{Ready, SAMPLING, auto, named};
 use super::scripted::Scripted;
 use super::sentences::count_words;
 use super::shared::ByName;
+use super::summary::Summary;
 use crate::extract::Document;
-use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, Stage, Step};
-
-/// A page in few words. The page's own text is not carried on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
-    /// The page.
-    pub url: String,
-    /// Its title.
-    pub title: String,
-    /// The summary.
-    pub summary: String,
-    /// The page's language, when it is known.
-    pub language: Option<String>,
-    /// When the page was published, as it says itself.
-    pub published: Option<String>,
-    /// How the summary was made: `model`, `extractive` (sentences of the page) or `verbatim` (the
-    /// page was no longer than its summary may be).
-    pub method: String,
-    /// The model's name, when a model made it.
-    pub model: Option<String>,
-    /// The model's id, when a model made it.
-    pub model_id: Option<String>,
-    /// Tokens of all prompts, as the server counted them.
-    pub prompt_tokens: u64,
-    /// Tokens of all answers, as the server counted them.
-    pub output_tokens: u64,
-    /// How many answers of the model went into it.
-    pub calls: u32,
-    /// Words of the summary.
-    pub words: u64,
-}
 
 /// The model that [`Summarise::with`] takes.
 #[derive(Debug, Clone)]
@@ -216,7 +186,7 @@ impl Stage<Document> for Summarise {
         let plain = visible(&document.text);
         let plain = if plain.trim().is_empty() { text } else { plain.trim() };
         if count_words(plain) <= u64::from(self.words) {
-            return Ok(summary(document, plain.to_owned(), "verbatim"));
+            return Ok(Summary::free(document, plain.to_owned(), "verbatim"));
         }
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match ready.as_deref() {
@@ -226,7 +196,7 @@ impl Stage<Document> for Summarise {
             Some(Ready::Away { model, url, .. }) => Err(away(model, url)),
             Some(Ready::Extractive) => {
                 let said = extract_summary(text, self.words);
-                Ok(summary(document, said, "extractive"))
+                Ok(Summary::free(document, said, "extractive"))
             }
             Some(Ready::Model(backend, options)) => {
                 let (said, spent) =
@@ -238,7 +208,7 @@ impl Stage<Document> for Summarise {
                     prompt_tokens: spent.prompt_tokens,
                     output_tokens: spent.output_tokens,
                     calls: spent.calls,
-                    ..summary(document, said, "model")
+                    ..Summary::free(document, said, "model")
                 })
             }
         }
@@ -253,22 +223,4 @@ impl Stage<Document> for Summarise {
 /// What is summed up: the markdown, which shows headings, tables and code, else the plain text.
 fn source(document: &Document) -> &str {
     if document.markdown.trim().is_empty() { &document.text } else { &document.markdown }
-}
-
-/// A summary that cost nothing.
-fn summary(document: Document, said: String, method: &str) -> Summary {
-    Summary {
-        url: document.url,
-        title: document.title,
-        words: count_words(&said),
-        summary: said,
-        language: document.language,
-        published: document.published,
-        method: method.to_owned(),
-        model: None,
-        model_id: None,
-        prompt_tokens: 0,
-        output_tokens: 0,
-        calls: 0,
-    }
 }

@@ -67,7 +67,7 @@ fn unmounted_foreign_and_damaged_archives_are_told_apart_and_left_alone() {
 fn another_disk_in_the_same_place_is_noticed() {
     let (house, other) = (House::new(), House::new());
     fs::remove_dir_all(&house.tier.root).unwrap();
-    fs::rename(&other.tier.root, &house.tier.root).unwrap();
+    atomic::rename(&other.tier.root, &house.tier.root).unwrap();
     assert_eq!(guard::recheck(&house.tier).unwrap_err().reason(), "archive_foreign");
 }
 

@@ -1,5 +1,6 @@
 //! An offload killed before each of its steps, and from every state that a crash can leave.
 
+use super::super::atomic;
 use super::super::manifest::MANIFEST;
 use super::super::{Manifest, runs, ship, verify};
 use super::{House, listing, put, quiet};
@@ -59,7 +60,7 @@ fn a_disk_that_goes_away_at_any_step_leaves_its_mount_point_empty() {
         let beat = || {
             beats.set(beats.get() + 1);
             if beats.get() == n {
-                fs::rename(root, &away).unwrap();
+                atomic::rename(root, &away).unwrap();
                 fs::create_dir(root).unwrap();
             }
         };
@@ -73,7 +74,7 @@ fn a_disk_that_goes_away_at_any_step_leaves_its_mount_point_empty() {
             assert_eq!(error.reason(), "archive_away", "step {n}: {error}");
         }
         fs::remove_dir(root).unwrap();
-        fs::rename(&away, root).unwrap();
+        atomic::rename(&away, root).unwrap();
         ship(&house.tier, &house.usual(), &quiet).unwrap();
         assert_whole(&house, &format!("unplugged at step {n}"));
     }

@@ -1,5 +1,6 @@
 //! What an offload writes, what it refuses, and what verify finds out.
 
+use super::super::atomic;
 use super::super::manifest::{MANIFEST, Producer};
 use super::super::{Manifest, look, runs, ship, verify};
 use super::{House, RUN, day, noon, put, quiet};
@@ -71,13 +72,15 @@ fn parcels_that_could_not_lie_safely_are_refused() {
     let parcel = house.usual();
     std::os::unix::fs::symlink("/etc/passwd", parcel.source.join("link")).unwrap();
     refuse(&|p| p.files.push("link".into()), "not_a_file");
+    std::os::unix::fs::symlink(house.home.path(), parcel.source.join("up")).unwrap();
+    refuse(&|p| p.files.push("up/nas/README.txt".into()), "not_a_file");
     assert!(runs(&house.tier).unwrap().is_empty() && house.incoming().is_empty());
 }
 
 #[test]
 fn nothing_is_written_where_the_archive_is_not() {
     let house = House::new();
-    fs::rename(&house.tier.root, house.home.path().join("unplugged")).unwrap();
+    atomic::rename(&house.tier.root, &house.home.path().join("unplugged")).unwrap();
     fs::create_dir(&house.tier.root).unwrap();
     let error = ship(&house.tier, &house.usual(), &quiet).unwrap_err();
     assert_eq!((error.verdict(), error.reason()), (Verdict::Wait, "archive_away"));

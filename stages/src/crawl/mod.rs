@@ -1,0 +1,7 @@
+//! Which pages does a site have? A frontier in the ledger, so that a killed crawl goes on.
+
+mod frontier;
+mod read;
+mod site;
+
+pub use site::Crawl;

@@ -1,0 +1,265 @@
+//! The crawl itself: take from the frontier, visit, yield, put what was found into the frontier.
+
+use super::frontier::{self, Role, Spot};
+use super::site::Crawl;
+use crate::feed::{parse, sitemap};
+use crate::fetch::canonical::has_secret;
+use crate::fetch::private::is_private_host;
+use crate::fetch::sniff::{Kind, sniff};
+use crate::fetch::{self, Ask, Fetcher, Note, Page, Visit};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::collections::BTreeMap;
+use tidemill_pipeline::ledger::Tx;
+use tidemill_pipeline::{
+    Context, Emit, Error, Fingerprint, Result, Sent, Verdict, Yielded,
+};
+use url::Url;
+
+/// Addresses in hand at once. Each host is asked one thing at a time all the same.
+const IN_HAND: usize = 16;
+const FIRST_READ: usize = crate::feed::FIRST_READ;
+
+/// What is kept of feeds and sitemaps between runs: they are no items and have no item memory.
+type Cursor = BTreeMap<String, Note>;
+
+/// What one visit came to, for the loop.
+enum Went {
+    /// A page was taken: it counts.
+    Page,
+    /// Something else was done.
+    Other,
+    /// A feed or sitemap was read whole: keep its validators.
+    Listing(String, Box<Note>),
+    /// The run takes no more.
+    Stop,
+}
+
+struct Work<'a> {
+    crawl: &'a Crawl,
+    out: &'a Emit<Page>,
+    cx: &'a Context,
+    run_no: i64,
+    hosts: Vec<String>,
+}
+
+pub(super) async fn read(crawl: &Crawl, out: &Emit<Page>, cx: &Context) -> Result<()> {
+    let run_no = cx.run()?.no;
+    let mut work = Work { crawl, out, cx, run_no, hosts: Vec::new() };
+    work.seed().await?;
+    let mut cursor: Cursor = out.cursor().await?.unwrap_or_default();
+    let mut taken = cx.ledger().read(move |read| frontier::pages(read, run_no)).await?;
+    let work = &work;
+    let (mut after, mut in_hand) = (0, FuturesUnordered::new());
+    loop {
+        let room = IN_HAND.saturating_sub(in_hand.len());
+        let budget = crawl.pages.saturating_sub(taken + in_hand.len() as u64);
+        let count = u32::try_from(budget.min(room as u64)).unwrap_or(0);
+        let queued = if count == 0 {
+            Vec::new()
+        } else {
+            cx.ledger().flush().await?; // what was just found must be seen
+            cx.ledger().read(move |read| frontier::next(read, run_no, after, count)).await?
+        };
+        for (ord, spot) in queued {
+            after = ord;
+            let known = cursor.get(&spot.url).cloned();
+            in_hand.push(work.one(spot, known));
+        }
+        let Some(went) = in_hand.next().await else { return Ok(()) };
+        match went? {
+            Went::Page => taken += 1,
+            Went::Other => {}
+            Went::Listing(url, note) => {
+                cursor.insert(url, *note);
+                out.save_cursor(&cursor).await?;
+            }
+            Went::Stop => return Ok(()),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Puts the seeds into the frontier; those that are no addresses are parked.
+    async fn seed(&mut self) -> Result<()> {
+        let mut spots = Vec::new();
+        for text in &self.crawl.seeds {
+            match crate::feed::address(text) {
+                Ok(url) => {
+                    self.hosts.extend(url.host_str().map(str::to_string));
+                    spots.push(spot(&url, 0, Role::Seed, None));
+                }
+                Err(error) => self.out.park_with(text, error, |_| Ok(())).await?,
+            }
+        }
+        let run_no = self.run_no;
+        self.cx.ledger().write(1024, move |tx| frontier::add(tx, run_no, &spots)).await
+    }
+
+    /// Visits one address; an error of this address alone is written down and the crawl goes on.
+    async fn one(&self, spot: Spot, listing: Option<Note>) -> Result<Went> {
+        match self.visit(&spot, listing).await {
+            Err(error) if error.verdict() == Verdict::Halt => Err(error),
+            Err(_) if self.cx.stopping() => Ok(Went::Stop),
+            Err(error) => {
+                let (run_no, url, reason) = (self.run_no, spot.url.clone(), error.reason().to_string());
+                let settle = move |tx: &Tx<'_>| frontier::settle(tx, run_no, &url, &reason);
+                // What a person or a feed named is listed as parked; a dead link is only noted.
+                if spot.role == Role::Link {
+                    self.cx.ledger().write(128, settle).await?;
+                } else {
+                    self.out.park_with(&spot.url, error, settle).await?;
+                }
+                Ok(Went::Other)
+            }
+            went => went,
+        }
+    }
+
+    async fn visit(&self, spot: &Spot, listing: Option<Note>) -> Result<Went> {
+        let url = Url::parse(&spot.url)?;
+        let known = self.cx.known::<Note>(&spot.url).await?.and_then(|(_, note)| note);
+        if let Some(note) = known.as_ref().filter(|note| note.entry.is_some() && note.entry == spot.entry)
+        {
+            // The feed says that the entry is as it was: the site is not even asked.
+            return self.unchanged(spot, note.links.clone()).await;
+        }
+        let from = spot.found_on.as_deref().and_then(|from| Url::parse(from).ok());
+        let ask = Ask {
+            known: listing.or_else(|| known.clone()),
+            // A host that a person named may be a private one, and so may what a private one lists.
+            private: self.is_inside(&url) || from.is_some_and(|f| is_private_host(&f)),
+            url,
+        };
+        match Fetcher::of(self.cx)?.visit(&ask, &self.crawl.politeness, self.cx).await? {
+            Visit::Unchanged => match known {
+                Some(note) => self.unchanged(spot, note.links).await,
+                None => self.settle(spot, "not_modified", Vec::new()).await.map(|()| Went::Other),
+            },
+            Visit::Page { page, note, body } => self.page(spot, page, note, body).await,
+        }
+    }
+
+    async fn unchanged(&self, spot: &Spot, links: Vec<String>) -> Result<Went> {
+        let found = self.deeper(spot, &links);
+        let (run_no, url) = (self.run_no, spot.url.clone());
+        let own = move |tx: &Tx<'_>| {
+            frontier::settle(tx, run_no, &url, "unchanged")?;
+            frontier::add(tx, run_no, &found)
+        };
+        self.out.unchanged_with(&spot.url, own).await?;
+        Ok(Went::Page)
+    }
+
+    async fn page(&self, spot: &Spot, page: Page, note: Note, body: Vec<u8>) -> Result<Went> {
+        let base = Url::parse(&page.final_url)?;
+        match sniff(page.content_type.as_deref(), &body) {
+            Kind::Feed if spot.role == Role::Seed => {
+                let spots = blocking(move || entries(&body, &base)).await?;
+                self.listing(spot, note, spots).await
+            }
+            Kind::Sitemap | Kind::SitemapIndex | Kind::SitemapText if spot.role != Role::Link => {
+                let hosts = self.hosts.clone();
+                let spots = blocking(move || places(&body, &base, &hosts)).await?;
+                self.listing(spot, note, spots).await
+            }
+            Kind::Html => {
+                let content_type = page.content_type.clone();
+                let links = blocking(move || {
+                    let text = fetch::decode(&body, content_type.as_deref()).text;
+                    Ok(fetch::links(&text, &base))
+                })
+                .await?;
+                self.emit(spot, page, note, links).await
+            }
+            Kind::Text => self.emit(spot, page, note, Vec::new()).await,
+            other => Err(Error::park(format!("{other:?} is no page that can be read as text"))
+                .because("unsupported_type")
+                .help("leave it out; documents of this kind are not read")),
+        }
+    }
+
+    async fn emit(&self, spot: &Spot, page: Page, mut note: Note, links: Vec<Url>) -> Result<Went> {
+        if self.crawl.depth > 0 {
+            note.links = links.iter().filter(|u| self.is_inside(u)).map(Url::to_string).collect();
+        }
+        note.entry = spot.entry;
+        let found = self.deeper(spot, &note.links);
+        let (run_no, url) = (self.run_no, spot.url.clone());
+        let yielded = Yielded::new(&spot.url, page).content(note.content).note(&note)?;
+        let own = move |tx: &Tx<'_>| {
+            frontier::settle(tx, run_no, &url, "page")?;
+            frontier::add(tx, run_no, &found)
+        };
+        match self.out.send_with(yielded, own).await? {
+            Sent::Stop => Ok(Went::Stop),
+            Sent::Yes | Sent::Unchanged | Sent::Again => Ok(Went::Page),
+        }
+    }
+
+    /// Whether an address is on the host of a seed.
+    fn is_inside(&self, url: &Url) -> bool {
+        url.host_str().is_some_and(|host| self.hosts.iter().any(|seed| seed == host))
+    }
+
+    /// What the links of a page add to the frontier.
+    fn deeper(&self, spot: &Spot, links: &[String]) -> Vec<Spot> {
+        if spot.depth >= self.crawl.depth {
+            return Vec::new();
+        }
+        let urls = links.iter().filter_map(|link| Url::parse(link).ok());
+        urls.filter(|url| !has_secret(url))
+            .map(|url| self::spot(&url, spot.depth + 1, Role::Link, Some(&spot.url)))
+            .collect()
+    }
+
+    /// A feed or a sitemap: what it lists goes into the frontier.
+    async fn listing(&self, spot: &Spot, note: Note, found: Vec<Spot>) -> Result<Went> {
+        self.settle(spot, "listing", found).await?;
+        Ok(Went::Listing(spot.url.clone(), Box::new(note)))
+    }
+
+    async fn settle(&self, spot: &Spot, outcome: &'static str, found: Vec<Spot>) -> Result<()> {
+        let (run_no, url) = (self.run_no, spot.url.clone());
+        let own = move |tx: &Tx<'_>| {
+            frontier::settle(tx, run_no, &url, outcome)?;
+            frontier::add(tx, run_no, &found)
+        };
+        self.cx.ledger().write(1024, own).await
+    }
+}
+
+/// The entries of a feed: its newest ones, since older ones were listed when they were new.
+fn entries(body: &[u8], base: &Url) -> Result<Vec<Spot>> {
+    let entries = parse::parse(body, base)?.entries;
+    let open = entries.into_iter().filter(|entry| !has_secret(&entry.url)).take(FIRST_READ);
+    Ok(open
+        .map(|entry| Spot {
+            entry: Some(entry.content),
+            ..spot(&entry.url, 0, Role::Entry, Some(base.as_str()))
+        })
+        .collect())
+}
+
+/// The pages of a sitemap on the seeds' hosts, and the sitemaps that it lists.
+fn places(body: &[u8], base: &Url, hosts: &[String]) -> Result<Vec<Spot>> {
+    let map = sitemap::parse(body, base)?;
+    let inside =
+        |url: &Url| !has_secret(url) && url.host_str().is_some_and(|h| hosts.iter().any(|s| s == h));
+    let all = map.sitemaps.into_iter().chain(map.pages.into_iter().map(|(url, _)| url));
+    Ok(all
+        .filter(inside)
+        .map(|url| spot(&url, 0, Role::Entry, Some(base.as_str())))
+        .collect())
+}
+
+fn spot(url: &Url, depth: u32, role: Role, found_on: Option<&str>) -> Spot {
+    let entry: Option<Fingerprint> = None;
+    Spot { url: url.to_string(), depth, role, found_on: found_on.map(str::to_string), entry }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,157 @@
+//! Parquet files by polars: one per run, zstd, columns from the type itself.
+
+use crate::shape::{Column, Kind, columns};
+use polars::prelude::{
+    Column as Series, DataFrame, DataType, Field, NamedFrom, ParquetCompression,
+    ParquetWriter, PolarsError, Schema, Series as Values,
+};
+use serde_json::Value as Json;
+use tidemill_pipeline::sink::{Saved, Sealing};
+use tidemill_pipeline::tier::atomic::Staged;
+use tidemill_pipeline::{Error, FileSink, Fingerprint, Item, Result, Step};
+
+/// Rows in a row group: what is held in memory at once.
+const GROUP: usize = 4096;
+
+/// Saves items as Parquet, one file per run.
+///
+/// Each row carries besides its own columns: `_key`, `_run`, `_input` (the hash of the content it
+/// was made from), `_steps` (the fingerprint of the chain that made it) and `_model` (the item's
+/// `model_id`, when it has one), so that the archive alone tells what is stale.
+///
+/// ```
+/// use tidemill_stages::dataset::Parquet;
+/// let summaries = Parquet::dataset("llm_summaries");
+/// # let _ = summaries;
+/// ```
+#[derive(Debug, Clone)]
+pub struct Parquet {
+    dataset: String,
+}
+
+impl Parquet {
+    /// Into this dataset.
+    pub fn dataset(name: impl Into<String>) -> Self {
+        Self { dataset: name.into() }
+    }
+}
+
+impl Step for Parquet {
+    fn name(&self) -> &str {
+        "parquet"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.dataset)
+    }
+}
+
+impl<T: Item> FileSink<T> for Parquet {
+    fn dataset(&self) -> &str {
+        &self.dataset
+    }
+
+    fn seal(
+        &self,
+        rows: &mut dyn Iterator<Item = Result<Saved<T>>>,
+        sealing: &Sealing<'_>,
+    ) -> Result<Vec<String>> {
+        const NAME: &str = "part-0000.parquet";
+        let columns = columns::<T>()?;
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return Ok(Vec::new());
+        }
+        let schema = schema(&columns);
+        let mut staged = Staged::create(&sealing.folder.join(NAME))?;
+        let mut writer = ParquetWriter::new(&mut staged)
+            .with_compression(ParquetCompression::Zstd(None))
+            .batched(&schema)
+            .map_err(refused)?;
+        loop {
+            let group = rows.by_ref().take(GROUP).collect::<Result<Vec<_>>>()?;
+            if group.is_empty() {
+                break;
+            }
+            writer.write_batch(&frame(&columns, &group, sealing)?).map_err(refused)?;
+        }
+        writer.finish().map_err(refused)?;
+        drop(writer);
+        staged.commit_over()?;
+        Ok(vec![NAME.into()])
+    }
+
+    fn check(&self, _cx: &tidemill_pipeline::Context) -> Result<()> {
+        columns::<T>().map(|_| ())
+    }
+}
+
+/// The columns of the file: the item's own, then ours.
+fn schema(columns: &[Column]) -> Schema {
+    let own = columns.iter().map(|c| Field::new(c.name.as_str().into(), data_type(c.kind)));
+    let ours = ["_key", "_run", "_input", "_steps", "_model"];
+    let ours = ours.iter().map(|name| Field::new((*name).into(), DataType::String));
+    own.chain(ours).collect()
+}
+
+fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Bool => DataType::Boolean,
+        Kind::Integer => DataType::Int64,
+        Kind::Real => DataType::Float64,
+        Kind::Text | Kind::Json => DataType::String,
+    }
+}
+
+fn frame<T: Item>(
+    columns: &[Column],
+    group: &[Saved<T>],
+    sealing: &Sealing<'_>,
+) -> Result<DataFrame> {
+    let objects = group
+        .iter()
+        .map(|saved| Ok(serde_json::to_value(&saved.item)?))
+        .collect::<Result<Vec<Json>>>()?;
+    let mut all: Vec<Series> = columns.iter().map(|column| series(column, &objects)).collect();
+    let steps = sealing.steps.to_hex();
+    let text = |name: &str, values: Vec<Option<String>>| Values::new(name.into(), values).into();
+    all.push(text("_key", group.iter().map(|s| Some(s.key.clone())).collect()));
+    all.push(text("_run", vec![Some(sealing.run.to_string()); group.len()]));
+    all.push(text("_input", group.iter().map(|s| s.content.map(Fingerprint::to_hex)).collect()));
+    all.push(text("_steps", vec![Some(steps); group.len()]));
+    let model = |object: &Json| Some(object.get("model_id")?.as_str()?.to_string());
+    all.push(text("_model", objects.iter().map(model).collect()));
+    DataFrame::new(group.len(), all).map_err(refused)
+}
+
+fn series(column: &Column, objects: &[Json]) -> Series {
+    let field = |object: &Json| object.get(&column.name).cloned().unwrap_or(Json::Null);
+    let name = column.name.as_str().into();
+    let values = objects.iter().map(field);
+    match column.kind {
+        Kind::Bool => Values::new(name, values.map(|v| v.as_bool()).collect::<Vec<_>>()),
+        Kind::Integer => Values::new(name, values.map(|v| v.as_i64()).collect::<Vec<_>>()),
+        Kind::Real => Values::new(name, values.map(|v| v.as_f64()).collect::<Vec<_>>()),
+        Kind::Text | Kind::Json => Values::new(
+            name,
+            values
+                .map(|v| match v {
+                    Json::Null => None,
+                    Json::String(text) if column.kind == Kind::Text => Some(text),
+                    other => Some(other.to_string()),
+                })
+                .collect::<Vec<_>>(),
+        ),
+    }
+    .into()
+}
+
+// By value, as `map_err` hands it over.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn refused(error: PolarsError) -> Error {
+    Error::halt(format!("the Parquet file cannot be written: {error}")).because("parquet")
+}

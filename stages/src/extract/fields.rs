@@ -1,0 +1,123 @@
+//! Declared fields: a name and a CSS selector each, read from a page into JSON.
+
+use super::stage::body_of;
+use crate::fetch::{Page, decode};
+use scraper::{Html, Selector};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tidemill_pipeline::{Context, Error, Fingerprint, Result, Stage, Step};
+
+/// The fields of one page, by name; a field that selects several elements holds them all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fields {
+    /// The page's address.
+    pub url: String,
+    /// The text, or the attribute, of each selected element.
+    pub values: BTreeMap<String, Vec<String>>,
+}
+
+/// A stage that reads declared fields from pages.
+///
+/// ```
+/// use tidemill_stages::extract::Select;
+/// let prices = Select::new().text("name", "h1")?.attribute("image", "img.main", "src")?;
+/// # let _ = prices;
+/// # Ok::<(), tidemill_pipeline::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    fields: Vec<Field>,
+}
+
+#[derive(Debug, Clone)]
+struct Field {
+    name: String,
+    css: String,
+    selector: Selector,
+    attribute: Option<String>,
+}
+
+impl Select {
+    /// Without fields yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The text of the elements that a CSS selector finds.
+    ///
+    /// # Errors
+    /// When the selector cannot be read.
+    pub fn text(self, name: &str, css: &str) -> Result<Self> {
+        self.field(name, css, None)
+    }
+
+    /// An attribute of the elements that a CSS selector finds.
+    ///
+    /// # Errors
+    /// When the selector cannot be read.
+    pub fn attribute(self, name: &str, css: &str, attribute: &str) -> Result<Self> {
+        self.field(name, css, Some(attribute.to_string()))
+    }
+
+    fn field(mut self, name: &str, css: &str, attribute: Option<String>) -> Result<Self> {
+        let selector = Selector::parse(css).map_err(|e| {
+            Error::halt(format!("the selector `{css}` of field `{name}` cannot be read: {e}"))
+                .because("bad_selector")
+                .help("write a CSS selector, for instance `article h1`")
+        })?;
+        self.fields.push(Field { name: name.into(), css: css.into(), selector, attribute });
+        Ok(self)
+    }
+
+    /// Reads the fields from HTML.
+    #[must_use]
+    pub fn read(&self, html: &str, url: &str) -> Fields {
+        let html = Html::parse_document(html);
+        let values = self.fields.iter().map(|field| {
+            let found = html.select(&field.selector).filter_map(|element| match &field.attribute {
+                Some(attribute) => element.value().attr(attribute).map(str::to_string),
+                None => {
+                    let text = element.text().collect::<String>();
+                    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+                }
+            });
+            (field.name.clone(), found.collect())
+        });
+        Fields { url: url.to_string(), values: values.collect() }
+    }
+}
+
+impl Step for Select {
+    fn name(&self) -> &str {
+        "select"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let described: Vec<_> =
+            self.fields.iter().map(|f| (&f.name, &f.css, &f.attribute)).collect();
+        Fingerprint::of(&described)
+    }
+}
+
+impl Stage<Page> for Select {
+    type Out = Fields;
+
+    async fn run(&self, page: Page, cx: &Context) -> Result<Fields> {
+        let body = body_of(&page, cx).await?;
+        let this = self.clone();
+        let read = move || {
+            let text = decode(&body, page.content_type.as_deref()).text;
+            this.read(&text, &page.final_url)
+        };
+        Ok(tokio::task::spawn_blocking(read).await?)
+    }
+
+    fn input(&self, page: &Page) -> Fingerprint {
+        super::stage::input(page)
+    }
+}

@@ -1,0 +1,29 @@
+//! How do bytes come from the web to scratch, politely, and never twice?
+
+mod capture;
+mod charset;
+mod client;
+mod fetcher;
+mod gate;
+mod links;
+mod page;
+mod politely;
+mod robots;
+mod rules;
+mod schema;
+mod visit;
+
+pub mod canonical;
+pub mod private;
+pub mod sniff;
+
+
+pub use canonical::canonical;
+pub use charset::{Decoded, decode};
+pub use client::Politeness;
+pub use fetcher::Fetcher;
+pub use links::{feeds, links};
+pub use page::{Link, Page};
+pub use politely::Fetch;
+pub use robots::{Robots, Verdict};
+pub use visit::{Ask, Note, Visit};

@@ -1,0 +1,7 @@
+//! How does an item become a row? Tables in the mill's SQLite file, published per run.
+
+mod schema;
+mod table;
+mod value;
+
+pub use table::{Keyed, Table};

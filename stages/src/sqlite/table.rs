@@ -1,0 +1,152 @@
+//! `Table`: rows in the mill's SQLite file, staged as items pass and published all at once.
+
+use super::schema::{self, RUN, quoted, staging};
+use super::value;
+use crate::shape::{Column, columns};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use tidemill_pipeline::ledger::{Read, Tx, params, params_from_iter, types::Value};
+use tidemill_pipeline::sink::{Origin, Write};
+use tidemill_pipeline::{Context, Fingerprint, Item, LedgerSink, Result, Step};
+
+/// A table by its name; say what it is keyed by.
+#[derive(Debug, Clone)]
+pub struct Table {
+    name: String,
+}
+
+impl Table {
+    /// The table of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+
+    /// Keyed by this field: a row with the same key replaces the one that is there.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use tidemill_stages::sqlite::Table;
+    /// #[derive(Clone, Serialize, Deserialize)]
+    /// struct Row { url: String, words: u32 }
+    /// let table = Table::named("rows").keyed_by::<Row>("url");
+    /// # let _ = table;
+    /// ```
+    pub fn keyed_by<T: Item>(self, field: impl Into<String>) -> Keyed<T> {
+        Keyed {
+            columns: Arc::new(columns::<T>()),
+            name: self.name,
+            key: field.into(),
+            item: PhantomData,
+        }
+    }
+}
+
+/// A table whose rows are items of type `T`: its columns come from the type itself.
+///
+/// Fields become columns: numbers, text and bools as such, lists and structs as JSON text. A field
+/// that is new becomes a nullable column; one that went leaves NULL. A changed type or key is
+/// refused before the run. Each row says in `_run` which run wrote it.
+#[derive(Debug)]
+pub struct Keyed<T> {
+    name: String,
+    key: String,
+    columns: Arc<Result<Vec<Column>>>,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T: Item> Keyed<T> {
+    fn columns(&self) -> Result<&[Column]> {
+        self.columns.as_deref().map_err(|e| {
+            let error = tidemill_pipeline::Error::halt(e.message()).because(e.reason());
+            match e.guidance() {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })
+    }
+}
+
+impl<T: Item> Step for Keyed<T> {
+    fn name(&self) -> &str {
+        "table"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&(&self.name, &self.key))
+    }
+
+    async fn prepare(&self, cx: &Context) -> Result<Fingerprint> {
+        let (name, key, columns) = (self.name.clone(), self.key.clone(), self.columns()?.to_vec());
+        cx.ledger().transaction(move |tx| schema::ensure(tx, &name, &key, &columns)).await?;
+        Ok(self.fingerprint())
+    }
+}
+
+impl<T: Item> LedgerSink<T> for Keyed<T> {
+    fn check(&self, read: &Read<'_>) -> Result<()> {
+        schema::check(read, &self.name, &self.key, self.columns()?)
+    }
+
+    fn stage(&self, item: &T, origin: Origin) -> Result<Write> {
+        let columns = self.columns()?;
+        let mut row = vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
+        row.extend(value::row(item, columns)?);
+        let names = names(columns);
+        let marks = vec!["?"; row.len()].join(", ");
+        let sql = format!(
+            "INSERT OR REPLACE INTO {} (tm_run, tm_seq, {names}) VALUES ({marks})",
+            staging(&self.name)
+        );
+        Ok(Box::new(move |tx| {
+            tx.execute(&sql, params_from_iter(row)).map(|_| ())
+        }))
+    }
+
+    fn publish(&self, tx: &Tx<'_>, origin: &Origin) -> Result<u64> {
+        let columns = self.columns()?;
+        let (table, staged, key) = (quoted(&self.name), staging(&self.name), quoted(&self.key));
+        // Rows of items that did not get through are not published.
+        tx.execute(
+            &format!(
+                "DELETE FROM {staged} WHERE tm_run = ?1 AND tm_seq NOT IN
+                   (SELECT seq FROM tm_items WHERE run_no = ?1 AND state = 1)"
+            ),
+            params![origin.run_no],
+        )?;
+        let others: Vec<&Column> = columns.iter().filter(|c| c.name != self.key).collect();
+        let set = |c: &&Column| format!("{0} = excluded.{0}", quoted(&c.name));
+        let differs = |c: &&Column| format!("{table}.{0} IS NOT excluded.{0}", quoted(&c.name));
+        let conflict = if others.is_empty() {
+            "DO NOTHING".to_string()
+        } else {
+            format!(
+                "DO UPDATE SET {}, {RUN} = excluded.{RUN} WHERE {}",
+                others.iter().map(set).collect::<Vec<_>>().join(", "),
+                others.iter().map(differs).collect::<Vec<_>>().join(" OR "),
+            )
+        };
+        // In order of seq: when a key comes twice, the later row wins. A row that is the same as
+        // the one that is there is no change.
+        let sql = format!(
+            "INSERT INTO {table} ({}, {RUN}) SELECT {}, ?2 FROM {staged} WHERE tm_run = ?1
+              ORDER BY tm_seq ON CONFLICT ({key}) {conflict}",
+            names(columns),
+            names(columns),
+        );
+        let changed = tx.execute(&sql, params![origin.run_no, origin.run])?;
+        tx.execute(&format!("DELETE FROM {staged} WHERE tm_run <= ?1"), params![origin.run_no])?;
+        Ok(changed as u64)
+    }
+
+    fn table(&self) -> &str {
+        &self.name
+    }
+}
+
+fn names(columns: &[Column]) -> String {
+    columns.iter().map(|c| quoted(&c.name)).collect::<Vec<_>>().join(", ")
+}
