@@ -34,6 +34,12 @@ impl Archive {
         }
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.at
+    }
+
     /// How long runs of datasets stay in which each run adds something new (`raw_scrapes`,
     /// `llm_summaries`): by age only, never thinned.
     #[must_use]
@@ -47,5 +53,12 @@ impl Archive {
     pub fn snapshots(mut self, keep: Snapshots) -> Self {
         self.snapshots = keep;
         self
+    }
+}
+
+impl std::fmt::Display for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { at, increments, snapshots } = self;
+        write!(f, "{} · increments {increments} · snapshots {snapshots}", at.display())
     }
 }

@@ -10,6 +10,7 @@ mod publish;
 mod readers;
 pub(crate) mod runs;
 mod snapshot;
+mod status;
 pub(crate) mod steps;
 mod tx;
 mod writer;
@@ -19,6 +20,7 @@ pub use offloads::{OffloadRow, OffloadState};
 pub use open::Ledger;
 pub use pipelines::{Choices, PipelineRow};
 pub use runs::{RunRow, RunState};
+pub use status::PipelineStatus;
 pub use tx::{Read, Tx};
 
 pub(crate) use publish::{Published, Publishing, publish};

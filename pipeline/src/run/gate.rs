@@ -29,10 +29,7 @@ pub struct Gate {
 pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>) -> Result<Gate> {
     let root = resolve(home, place.unwrap_or(&archive.at))?;
     let name = root.to_string_lossy().into_owned();
-    let known = {
-        let name = name.clone();
-        home.ledger().read(move |read| offloads::known_archive(read, &name)).await?
-    };
+    let known = home.ledger().read(move |read| offloads::known_archive(read, &name)).await?;
     let inside = root.starts_with(home.root());
     let (place, expected, now) = (root.clone(), known.clone(), home.clock().now());
     let home_root = home.root().to_path_buf();
@@ -51,11 +48,7 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
     };
     match presence {
         Presence::Here(tier) => {
-            let (id, label) = (tier.id.clone(), tier.label.clone());
-            let now = home.clock().now().timestamp_millis();
-            home.ledger()
-                .commit(move |tx| offloads::meet_archive(tx, &name, &id, label.as_deref(), now))
-                .await?;
+            home.accept_archive(&tier, &root).await?;
             Ok(Gate { root, tier: Some(tier), away: None, same_disk })
         }
         Presence::Away { why } if known.is_some() => {
@@ -64,6 +57,21 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
         Presence::Away { why } => Err(never(&root).context(why)),
         Presence::NeverInitialised => Err(never(&root)),
         Presence::Foreign { found, known } => Err(foreign(&root, &found, &known)),
+    }
+}
+
+impl Home {
+    /// Takes an archive at a place from now on, also where another one was known before.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub async fn accept_archive(&self, tier: &Tier, place: &Path) -> Result<()> {
+        let (root, id, label) =
+            (place.to_string_lossy().into_owned(), tier.id.clone(), tier.label.clone());
+        let now = self.clock().now().timestamp_millis();
+        self.ledger()
+            .commit(move |tx| offloads::meet_archive(tx, &root, &id, label.as_deref(), now))
+            .await
     }
 }
 

@@ -84,7 +84,7 @@ impl Work<'_> {
     async fn seed(&mut self) -> Result<()> {
         let mut spots = Vec::new();
         for text in &self.crawl.seeds {
-            match crate::feed::address(text) {
+            match crate::feed::seed(text, self.cx) {
                 Ok(url) => {
                     self.hosts.extend(url.host_str().map(str::to_string));
                     spots.push(spot(&url, 0, Role::Seed, None));

@@ -1,10 +1,12 @@
 //! A source of links from RSS, Atom and JSON feeds.
 
-use super::links::{address, secret};
+use super::links::secret;
 use super::parse::{self, Entry};
+use super::seed::seed;
 use crate::fetch::canonical::has_secret;
 use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Visit};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_pipeline::{
     Context, Emit, Error, Fingerprint, Result, Sent, Source, Step, Verdict, Yielded,
@@ -26,6 +28,8 @@ pub(crate) const FIRST_READ: usize = 20;
 #[derive(Debug, Clone)]
 pub struct Feed {
     urls: Vec<String>,
+    /// A file with more of them, read at the beginning of each run.
+    file: Option<PathBuf>,
     politeness: Politeness,
 }
 
@@ -33,7 +37,22 @@ impl Feed {
     /// These feeds.
     pub fn list(urls: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let urls = urls.into_iter().map(Into::into).collect();
-        Self { urls, politeness: Politeness::default() }
+        Self { urls, file: None, politeness: Politeness::default() }
+    }
+
+    /// The feeds that a file lists: one per line (`#` begins a remark), or OPML. It is read at the
+    /// beginning of each run; a relative path is meant from where the program is started.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { file: Some(path.into()), ..Self::list(Vec::<String>::new()) }
+    }
+
+    /// The feeds of this run.
+    fn feeds(&self) -> Result<Vec<String>> {
+        let mut urls = self.urls.clone();
+        if let Some(file) = &self.file {
+            urls.extend(listed(file)?);
+        }
+        Ok(urls)
     }
 
     /// With this pause between two requests to one host.
@@ -57,7 +76,11 @@ impl Step for Feed {
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.urls)
+        Fingerprint::of(&(&self.urls, &self.file))
+    }
+
+    async fn prepare(&self, _cx: &Context) -> Result<Fingerprint> {
+        Ok(Fingerprint::of(&self.feeds()?))
     }
 
     async fn finish(&self, cx: &Context) -> Result<()> {
@@ -70,7 +93,7 @@ impl Source for Feed {
 
     async fn read(&self, out: &Emit<Link>, cx: &Context) -> Result<()> {
         let mut cursor: Cursor = out.cursor().await?.unwrap_or_default();
-        for url in &self.urls {
+        for url in &self.feeds()? {
             match self.read_one(url, &mut cursor, out, cx).await {
                 Ok(Sent::Stop) => return Ok(()),
                 Ok(_) => {}
@@ -92,7 +115,7 @@ impl Feed {
         out: &Emit<Link>,
         cx: &Context,
     ) -> Result<Sent> {
-        let url = address(text)?;
+        let url = seed(text, cx)?;
         let ask = Ask { known: cursor.get(url.as_str()).cloned(), url: url.clone(), private: true };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
         let Visit::Page { page, note, body } = visit else { return Ok(Sent::Unchanged) };
@@ -124,4 +147,22 @@ async fn send(entry: Entry, feed: &str, out: &Emit<Link>) -> Result<Sent> {
     let title = Some(entry.title).filter(|title| !title.is_empty());
     let link = Link { url: key.clone(), title, found_on: Some(feed.to_string()) };
     out.send(Yielded::new(key, link).content(entry.content)).await
+}
+
+/// The addresses in a file: OPML's `xmlUrl`s, else one per line; `#` begins a remark.
+///
+/// # Errors
+/// *Halt* when the file cannot be read, or is OPML without feeds.
+pub fn listed(file: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).map_err(|e| {
+        Error::halt(format!("cannot read {}", file.display()))
+            .because("seeds_unreadable")
+            .caused_by(e)
+            .help("name a file with one address per line, or OPML")
+    })?;
+    if text.trim_start().starts_with('<') {
+        return super::opml(&text);
+    }
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
+    Ok(lines.filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_string).collect())
 }

@@ -2,12 +2,14 @@
 
 mod feeds;
 mod links;
+mod opml;
 pub mod parse;
+mod seed;
 pub mod sitemap;
 
-
-pub use feeds::Feed;
+pub use feeds::{Feed, listed};
 pub use links::Links;
+pub use opml::opml;
 
 pub(crate) use feeds::FIRST_READ;
-pub(crate) use links::address;
+pub(crate) use seed::seed;

@@ -1,0 +1,65 @@
+//! What a person wants to know of a pipeline at a glance.
+
+use super::Read;
+use crate::Result;
+use rusqlite::params;
+use serde::Serialize;
+
+/// A pipeline at a glance.
+#[derive(Debug, Clone, Serialize)]
+pub struct PipelineStatus {
+    /// Its name.
+    pub pipeline: String,
+    /// Keys that item memory knows.
+    pub known: u64,
+    /// Of these, keys that were done by an older chain of steps: another prompt, model or version.
+    pub stale: u64,
+    /// Items that wait and are taken first by the next run.
+    pub waiting: u64,
+    /// Items that were set aside.
+    pub parked: u64,
+    /// Bytes in the archive.
+    pub archived_bytes: u64,
+}
+
+impl PipelineStatus {
+    /// All pipelines, by name.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub fn all(read: &Read<'_>) -> Result<Vec<Self>> {
+        let count = |sql: &str, no: i64| -> Result<u64> {
+            Ok(read.one(sql, params![no], |row| row.get(0))?.unwrap_or(0))
+        };
+        let pipelines = read.all(
+            "SELECT pipeline_no, name FROM tm_pipelines ORDER BY name",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        pipelines
+            .into_iter()
+            .map(|(no, pipeline)| {
+                Ok(Self {
+                    pipeline,
+                    known: count("SELECT count(*) FROM tm_memory WHERE pipeline_no = ?1", no)?,
+                    stale: count(
+                        "SELECT count(*) FROM tm_memory WHERE pipeline_no = ?1 AND outcome = 1 AND plan_no <>
+                           (SELECT plan_no FROM tm_runs WHERE pipeline_no = ?1 ORDER BY run_no DESC LIMIT 1)",
+                        no,
+                    )?,
+                    waiting: count(
+                        "SELECT count(*) FROM tm_items i JOIN tm_runs r USING (run_no)
+                          WHERE i.state = 2 AND r.pipeline_no = ?1",
+                        no,
+                    )?,
+                    parked: count("SELECT count(*) FROM tm_parked WHERE pipeline_no = ?1", no)?,
+                    archived_bytes: count(
+                        "SELECT coalesce(sum(o.bytes), 0) FROM tm_offloads o JOIN tm_runs r USING (run_no)
+                          WHERE o.state = 'done' AND r.pipeline_no = ?1",
+                        no,
+                    )?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,46 @@
+//! `demo`: the whole job on a small bundled site, without network or configuration.
+
+use super::flags::Flags;
+use super::{drive, home, out, run as run_verb};
+use crate::Outcome;
+use crate::digest::{DigestOptions, job};
+use std::time::Duration;
+use tidemill_pipeline::Result;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Words of a summary
+    #[arg(long, default_value_t = 60, value_name = "N", value_parser = clap::value_parser!(u32).range(5..=2000))]
+    words: u32,
+}
+
+pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
+    let place = match &flags.home {
+        Some(home) => home.clone(),
+        None => home::default()?.join("demo"),
+    };
+    let home = home::own(flags, &place)?;
+    let options = DigestOptions {
+        seeds: vec!["demo:".into()], // the bundled site, served on loopback
+        words: args.words,
+        delay: Duration::ZERO, // it is our own site
+        ..DigestOptions::default()
+    };
+    let job = job(&options);
+    run_verb::where_am_i(flags, &home, &job).await?;
+    let (outcome, report) = drive::drive(flags, &home, &job, false).await?;
+    let root = home.root().display();
+    for line in [
+        String::new(),
+        "Look at it:".into(),
+        format!("  tidemill read --home {root}"),
+        format!("  sqlite3 {root}/tidemill.db 'SELECT title, method FROM digests'"),
+        format!("  ls -R {}", report.offload.archive.as_deref().unwrap_or("archive")),
+        format!("  tidemill verify --home {root}"),
+        format!("Run it again: nothing changed, so no model is asked. Remove it: rm -r {root}"),
+    ] {
+        out::line(flags, line);
+    }
+    out::json(flags, &report)?;
+    Ok(outcome)
+}

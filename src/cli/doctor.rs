@@ -1,0 +1,160 @@
+//! `doctor`: is everything in order, and what is to be mended?
+
+use super::flags::Flags;
+use super::{home, out};
+use crate::Outcome;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tidemill_pipeline::clock::Zone;
+use tidemill_pipeline::tier::{self, Presence, guard};
+use tidemill_pipeline::{Error, Mill, Result};
+use tidemill_stages::llm::OllamaServer;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: &'static str,
+    /// `ok`, `note` (works, but should be known) or `bad`.
+    verdict: &'static str,
+    found: String,
+    help: Option<String>,
+}
+
+impl Check {
+    fn ok(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, verdict: "ok", found: found.into(), help: None }
+    }
+
+    fn note(what: &'static str, found: impl Into<String>, help: &str) -> Self {
+        Self { what, verdict: "note", found: found.into(), help: Some(help.into()) }
+    }
+
+    fn bad(what: &'static str, error: &Error) -> Self {
+        Self { what, verdict: "bad", found: error.message(), help: error.guidance().map(Into::into) }
+    }
+}
+
+pub(super) async fn run(flags: &Flags, _args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    let place = std::path::absolute(home::place(flags, mill)?)?;
+    let mut checks = vec![disk(&place), space(&place), ledger(flags, mill)];
+    checks.push(archive(flags, &place, mill));
+    checks.push(model().await);
+    checks.push(Check::ok("clock", format!("time zone {}", Zone::of_system().name())));
+    for check in &checks {
+        out::result(flags, format!("{:<5} {:<8} {}", check.verdict, check.what, out::plain(&check.found)));
+        if let Some(help) = &check.help {
+            out::result(flags, format!("               → {help}"));
+        }
+    }
+    out::json(flags, &checks)?;
+    let bad = checks.iter().any(|check| check.verdict == "bad");
+    Ok(if bad { Outcome::Failed } else { Outcome::Done })
+}
+
+/// The nearest folder above that is there: what the home would lie in.
+fn existing(place: &Path) -> PathBuf {
+    place.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("/")).to_path_buf()
+}
+
+fn disk(place: &Path) -> Check {
+    match guard::file_system(&existing(place)) {
+        Ok(kind) if kind.supports_sqlite => {
+            Check::ok("home", format!("{} on {kind}", place.display()))
+        }
+        Ok(kind) => Check::bad(
+            "home",
+            &Error::halt(format!("{} lies on {kind}, where a live database gets damaged", place.display()))
+                .help("put the home on a local disk and the archive on this one"),
+        ),
+        Err(error) => Check::bad("home", &error),
+    }
+}
+
+fn space(place: &Path) -> Check {
+    const LOW: u64 = 2 << 30;
+    match guard::free_bytes(&existing(place)) {
+        Ok(free) if free < LOW => Check::note(
+            "space",
+            format!("{} free for the home", out::bytes(free)),
+            "pages wait on scratch until they are archived: make some room",
+        ),
+        Ok(free) => Check::ok("space", format!("{} free for the home", out::bytes(free))),
+        Err(error) => Check::bad("space", &error),
+    }
+}
+
+fn ledger(flags: &Flags, mill: Option<&Mill>) -> Check {
+    match home::look(&Flags { quiet: true, ..flags.clone() }, mill) {
+        Ok(home) => {
+            let checked = home.ledger().read_now(|read| {
+                read.one("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+            });
+            match checked {
+                Ok(Some(ok)) if ok == "ok" => Check::ok("ledger", format!("sound, mill {}", home.mill())),
+                Ok(found) => Check::bad("ledger", &Error::halt(format!("not sound: {found:?}"))
+                    .help("keep the file, and restore the newest copy from the archive's sqlite/ folder")),
+                Err(error) => Check::bad("ledger", &error),
+            }
+        }
+        Err(error) if error.reason() == "home_missing" => {
+            Check::note("ledger", "there is none yet", "the first `run`, `digest` or `demo` makes it")
+        }
+        Err(error) => Check::bad("ledger", &error),
+    }
+}
+
+fn archive(flags: &Flags, place: &Path, mill: Option<&Mill>) -> Check {
+    let code = mill.and_then(|mill| mill.planned().first()?.job.archive().cloned());
+    let at = match (&flags.archive, code) {
+        (Some(archive), _) => archive.clone(),
+        (None, Some(archive)) => place.join(archive.place()),
+        (None, None) => place.join("archive"),
+    };
+    match tier::look(&at, None) {
+        Presence::Here(tier) => match guard::same_disk(&at, &existing(place)) {
+            Ok(true) => Check::note(
+                "archive",
+                format!("{} (id {}), on the same disk as the home", at.display(), tier.id),
+                "that is not a backup: use another disk or a NAS with --archive DIR",
+            ),
+            Ok(false) => Check::ok("archive", format!("{} (id {})", at.display(), tier.id)),
+            Err(error) => Check::bad("archive", &error),
+        },
+        Presence::NeverInitialised if at.starts_with(place) => {
+            Check::note("archive", format!("{} is made at the first run", at.display()), "that is on the same disk: for a backup use another one with --archive DIR")
+        }
+        Presence::NeverInitialised => Check::bad(
+            "archive",
+            &Error::halt(format!("{} is no archive", at.display()))
+                .help(format!("if it is the right disk: tidemill archive init {}", at.display())),
+        ),
+        Presence::Away { why } | Presence::Foreign { known: why, .. } => {
+            Check::note("archive", format!("away: {why}"), "runs go on; the files wait on scratch")
+        }
+    }
+}
+
+async fn model() -> Check {
+    let address = std::env::var("OLLAMA_HOST").ok().filter(|host| !host.trim().is_empty());
+    let address = address.unwrap_or_else(|| "127.0.0.1:11434".into());
+    let server = match OllamaServer::at(&address) {
+        Ok(server) => server,
+        Err(error) => return Check::bad("model", &error),
+    };
+    match tokio::time::timeout(Duration::from_secs(3), server.tags()).await {
+        Ok(Ok(tags)) if !tags.is_empty() => {
+            let names: Vec<_> = tags.iter().take(5).map(|tag| tag.name.as_str()).collect();
+            Check::ok("model", format!("Ollama at {} with {}", server.address(), names.join(", ")))
+        }
+        Ok(Ok(_)) => Check::note("model", format!("Ollama at {address} has no model"), "pull one: ollama pull qwen3:8b"),
+        _ => Check::note(
+            "model",
+            format!("no Ollama at {address}; summaries are the page's own key sentences"),
+            "start Ollama, or point OLLAMA_HOST at the machine that has it",
+        ),
+    }
+}

@@ -1,0 +1,55 @@
+//! Where am I? The home by flag, environment, code or default; and the line that says so.
+
+use super::flags::Flags;
+use super::out;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemill_pipeline::mill::{Home, HomeOptions};
+use tidemill_pipeline::{Error, Mill, Result};
+
+/// The home's folder: flag or environment, then code, then default.
+pub(super) fn place(flags: &Flags, mill: Option<&Mill>) -> Result<PathBuf> {
+    if let Some(home) = &flags.home {
+        return Ok(home.clone());
+    }
+    match mill {
+        Some(mill) => Ok(mill.home().to_path_buf()),
+        None => default(),
+    }
+}
+
+/// `data/` inside a project, else the platform's folder for data.
+pub(super) fn default() -> Result<PathBuf> {
+    if Path::new("Cargo.toml").is_file() && Path::new("data").is_dir() {
+        return Ok(PathBuf::from("data"));
+    }
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let folder = match (set("XDG_DATA_HOME"), set("HOME")) {
+        (Some(data), _) => Some(data),
+        (None, Some(user)) if cfg!(target_os = "macos") => {
+            Some(user.join("Library/Application Support"))
+        }
+        (None, Some(user)) => Some(user.join(".local/share")),
+        (None, None) => None,
+    };
+    folder.map(|folder| folder.join("tidemill")).ok_or_else(|| {
+        Error::halt("there is no folder for the home").because("usage").help("name one with --home DIR")
+    })
+}
+
+/// Opens the home to change it.
+pub(super) fn own(flags: &Flags, place: &Path) -> Result<Arc<Home>> {
+    open(flags, place, HomeOptions::owner())
+}
+
+/// Opens the home to look at it; it must be there.
+pub(super) fn look(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
+    let home = open(flags, &place(flags, mill)?, HomeOptions::default())?;
+    out::line(flags, format!("home {}", home.root().display()));
+    Ok(home)
+}
+
+fn open(flags: &Flags, place: &Path, options: HomeOptions) -> Result<Arc<Home>> {
+    let options = HomeOptions { any_file_system: flags.any_file_system, ..options };
+    Home::open(place, options).map(Arc::new)
+}

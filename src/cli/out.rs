@@ -1,0 +1,121 @@
+//! Printing: the only place that writes to the terminal, and never what a page could misuse.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
+
+use super::flags::Flags;
+use serde::Serialize;
+use tidemill_pipeline::{Error, Result};
+
+/// A line of the result, on stdout; nothing with `--json` or `--quiet`.
+pub(super) fn line(flags: &Flags, text: impl AsRef<str>) {
+    if !flags.json && !flags.quiet {
+        println!("{}", text.as_ref());
+    }
+}
+
+/// A line of the result that was asked for by name: printed with `--quiet` too.
+pub(super) fn result(flags: &Flags, text: impl AsRef<str>) {
+    if !flags.json {
+        println!("{}", text.as_ref());
+    }
+}
+
+/// A remark, on stderr; nothing with `--quiet`.
+pub(super) fn remark(flags: &Flags, text: impl AsRef<str>) {
+    if !flags.quiet {
+        eprintln!("{}", text.as_ref());
+    }
+}
+
+/// The one JSON report.
+pub(super) fn json(flags: &Flags, report: &impl Serialize) -> Result<()> {
+    if flags.json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    }
+    Ok(())
+}
+
+/// What failed and what to do next, on stderr; with `--json` on stdout too, as an object.
+pub(super) fn error(error: &Error, flags: &Flags) {
+    eprintln!("error: {}", plain(&error.to_string()));
+    if flags.json {
+        let object = serde_json::json!({
+            "error": { "reason": error.reason(), "message": error.message(), "help": error.guidance() }
+        });
+        println!("{object:#}");
+    }
+}
+
+/// Text from pages without control characters: no page gets to move the cursor or write titles.
+pub(super) fn plain(text: &str) -> String {
+    let harmless = |c: char| c == '\n' || !(c.is_control() || is_bidi(c));
+    text.chars().map(|c| if harmless(c) { c } else { ' ' }).collect()
+}
+
+/// Characters that turn the direction of what follows.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The first characters of a text, on one line.
+pub(super) fn short(text: &str, width: usize) -> String {
+    let text = plain(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Bytes for people: `34 KB`.
+pub(super) fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let mut value = n as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit < UNITS.len() - 1 {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// `1 item`, `2 items`.
+pub(super) fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// Text broken at word ends to a width, each line indented.
+pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in plain(text).split_whitespace() {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(line) if last == 0 => line.push_str(word),
+            Some(line) if last + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_string()),
+        }
+    }
+    lines.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Milliseconds since 1970 as local time for people.
+pub(super) fn moment(millis: i64, zone: tidemill_pipeline::clock::Zone) -> String {
+    match chrono::DateTime::from_timestamp_millis(millis) {
+        Some(at) => zone.local(at).format("%Y-%m-%d %H:%M").to_string(),
+        None => "?".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_text_cannot_drive_the_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\u{202e}c\r"), "a [2Jb c ");
+        assert_eq!(short("one two three", 8), "one two…");
+        assert_eq!(wrapped("aa bb cc", 5, "> "), "> aa bb\n> cc");
+        assert_eq!(bytes(1_234_567), "1.2 MB");
+    }
+}

@@ -1,0 +1,87 @@
+//! The way in: read the command line, set up the log, run the verb, say how it ended.
+
+use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
+use super::flags::Flags;
+use super::{archive, demo, digest, doctor, extract, new, out, parked, plan, prune, read, run, status, verify};
+use crate::Outcome;
+use clap::Parser;
+use std::future::Future;
+use tidemill_pipeline::{Error, Mill, Result};
+use tracing_subscriber::EnvFilter;
+
+/// The stock binary.
+#[must_use]
+pub fn stock() -> Outcome {
+    let StockCli { flags, verb } = StockCli::parse();
+    start(&flags, async {
+        match verb {
+            StockVerb::Demo(args) => demo::run(&flags, &args).await,
+            StockVerb::Digest(args) => digest::run(&flags, &args).await,
+            StockVerb::New(args) => new::run(&flags, &args),
+            StockVerb::Extract(args) => extract::run(&flags, &args).await,
+            StockVerb::Archive(verb) => archive::run(&flags, &verb).await,
+            StockVerb::Mill(verb) => mill_verb(&flags, verb, None).await,
+        }
+    })
+}
+
+/// A program with pipelines of its own.
+#[must_use]
+pub fn of_mill(mut mill: Mill) -> Outcome {
+    let MillCli { flags, verb } = MillCli::parse();
+    start(&flags, async {
+        mill.check()?;
+        mill_verb(&flags, verb, Some(&mill)).await
+    })
+}
+
+async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result<Outcome> {
+    match verb {
+        MillVerb::Run(args) => run::run(flags, &args, mill).await,
+        MillVerb::Plan(args) => plan::run(flags, &args, mill).await,
+        MillVerb::Status(args) => status::run(flags, &args, mill).await,
+        MillVerb::Parked(args) => parked::run(flags, &args, mill).await,
+        MillVerb::Prune(args) => prune::run(flags, &args, mill).await,
+        MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
+        MillVerb::Read(args) => read::run(flags, &args, mill).await,
+        MillVerb::Doctor(args) => doctor::run(flags, &args, mill).await,
+    }
+}
+
+fn start(flags: &Flags, work: impl Future<Output = Result<Outcome>>) -> Outcome {
+    log(flags);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::halt("the runtime cannot be started").caused_by(e));
+    let result = runtime.and_then(|runtime| {
+        let result = runtime.block_on(work);
+        // A thread that hangs on a dead disk must not keep the program from ending.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            out::error(&error, flags);
+            Outcome::of(&error)
+        }
+    }
+}
+
+/// Logs go to stderr; `TIDEMILL_LOG` overrules `-v` and `-q`.
+fn log(flags: &Flags) {
+    let level = match (flags.quiet, flags.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info,tidemill_pipeline=info,tidemill_stages=info",
+        _ => "info,tidemill=debug,tidemill_pipeline=debug,tidemill_stages=debug",
+    };
+    let filter = EnvFilter::try_from_env("TIDEMILL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // Only fails when a program has set up a log of its own before: then that one is used.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}

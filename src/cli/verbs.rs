@@ -1,0 +1,89 @@
+//! The verbs, as clap reads them.
+
+use super::flags::Flags;
+use super::{archive, demo, digest, doctor, extract, new, parked, plan, prune, read, run, status, verify};
+use clap::{Parser, Subcommand};
+
+/// The command line of a program with pipelines of its own.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "A mill: its pipelines scrape, summarise with local models, publish and offload",
+    after_help = "Exit codes: 0 done · 1 done with parked items · 2 refused or failed · 75 the home is in use",
+    arg_required_else_help = true
+)]
+pub(super) struct MillCli {
+    #[command(flatten)]
+    pub(super) flags: Flags,
+    #[command(subcommand)]
+    pub(super) verb: MillVerb,
+}
+
+/// The command line of the stock binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tidemill",
+    version,
+    about = "Scrape, summarise with local models, publish to SQLite, offload to the NAS; nothing gets lost",
+    after_help = "Begin with:  tidemill demo\n\
+                  Exit codes:  0 done · 1 done with parked items · 2 refused or failed · 75 the home is in use",
+    arg_required_else_help = true
+)]
+pub(super) struct StockCli {
+    #[command(flatten)]
+    pub(super) flags: Flags,
+    #[command(subcommand)]
+    pub(super) verb: StockVerb,
+}
+
+/// What every program of tidemill can do with a home.
+#[derive(Debug, Subcommand)]
+pub(super) enum MillVerb {
+    /// Run a pipeline now, or go on with its unfinished run
+    #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
+    Run(run::Args),
+    /// Show the steps of the pipelines and how each keeps what it did
+    #[command(after_help = "Example:  tidemill plan news")]
+    Plan(plan::Args),
+    /// Show the last runs, what waits and what was set aside
+    #[command(after_help = "Example:  tidemill status --json")]
+    Status(status::Args),
+    /// List the items that were set aside, each with its reason
+    #[command(after_help = "Example:  tidemill parked news")]
+    Parked(parked::Args),
+    /// Apply the retention policy to the archive
+    #[command(after_help = "Example:  tidemill prune --dry-run")]
+    Prune(prune::Args),
+    /// Read every file of the archive again and compare its hashes
+    #[command(after_help = "Example:  tidemill verify --archive /mnt/nas/mill")]
+    Verify(verify::Args),
+    /// Read the latest summaries here
+    #[command(after_help = "Example:  tidemill read --since 1d")]
+    Read(read::Args),
+    /// Look whether everything is in order, and say what to mend
+    #[command(after_help = "Example:  tidemill doctor")]
+    Doctor(doctor::Args),
+}
+
+/// What the stock binary can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum StockVerb {
+    /// Run the whole job on a small bundled site, without network or configuration
+    #[command(after_help = "Example:  tidemill demo")]
+    Demo(demo::Args),
+    /// Scrape, summarise, store and archive your own feeds, sitemaps or pages
+    #[command(after_help = "Example:  tidemill digest https://lwn.net/headlines/rss --words 60\n\
+                            Stopped in the middle? Run the same command again: it goes on where it was.")]
+    Digest(digest::Args),
+    /// Make a new project with a pipeline of your own
+    #[command(after_help = "Example:  tidemill new my-news && cd my-news && cargo run -- run")]
+    New(new::Args),
+    /// Show what the extractor sees in a page
+    #[command(after_help = "Example:  tidemill extract page.html --url https://example.org/page")]
+    Extract(extract::Args),
+    /// Make a folder an archive
+    #[command(subcommand)]
+    Archive(archive::Verb),
+    #[command(flatten)]
+    Mill(MillVerb),
+}

@@ -1,0 +1,21 @@
+//! Does the engine keep its promises? One file per promise; each works through the public surface
+//! and reads what is left in the mill's database.
+
+mod bench;
+mod parts;
+
+mod archive;
+mod away;
+mod cursor;
+mod full_disk;
+mod limit;
+mod lock;
+mod parked;
+mod publish;
+mod remember;
+mod resume;
+mod snapshot;
+mod stop;
+mod tables;
+mod unchanged;
+mod waiting;
