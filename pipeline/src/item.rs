@@ -9,10 +9,13 @@ use std::sync::Arc;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel between stages",
     label = "this is not an item",
-    note = "add `#[derive(Debug, Clone, Serialize, Deserialize)]` to `{Self}`, and hold no references or `Rc`s in it"
+    note = "add `#[derive(Debug, Clone, Serialize, Deserialize)]` to it and to what it holds",
+    note = "an item owns what it holds: no references, no `Rc`s"
 )]
 pub trait Item: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
+// One error in our words, where the compiler would list each missing trait on its own.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Item for T {}
 
 /// An item on its way, with its place in the run and the key its source gave it.

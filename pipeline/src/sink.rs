@@ -24,7 +24,8 @@ pub struct Origin {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot store `{In}`",
     label = "`.store(..)` needs a table for `{In}`",
-    note = "use `Table::named(..).keyed_by(..)`; files are written with `.save(..)`"
+    note = "use `Table::named(..).keyed_by(..)`, or implement `LedgerSink<{In}>` for `{Self}`",
+    note = "files are written with `.save(..)`"
 )]
 pub trait LedgerSink<In: Item>: Step {
     /// Looks before the run whether the rows will fit; an error here is told before any request.
@@ -81,7 +82,8 @@ pub struct Sealing<'a> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot save `{In}`",
     label = "`.save(..)` needs a dataset for `{In}`",
-    note = "use `Parquet::dataset(..)`; tables are filled with `.store(..)`"
+    note = "use `Parquet::dataset(..)`, or implement `FileSink<{In}>` for `{Self}`",
+    note = "tables are filled with `.store(..)`"
 )]
 pub trait FileSink<In: Item>: Step {
     /// The dataset that the files belong to.

@@ -10,7 +10,8 @@ pub use crate::run::emit::{Emit, Sent};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a source",
     label = "`.read(..)` needs a source of items",
-    note = "implement `Source` for `{Self}`, or use one of the ready ones: `Links`, `Feed`, `Crawl`"
+    note = "implement `Source` for `{Self}`, or use one of the ready ones: `Links`, `Feed`, `Crawl`",
+    note = "a stage comes after the source, in `.then(..)`"
 )]
 pub trait Source: Step {
     /// What it yields.

@@ -60,7 +60,8 @@ pub trait Step: Send + Sync + 'static {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot follow a step that yields `{In}`",
     label = "this stage does not take `{In}`",
-    note = "a stage for `{In}` implements `Stage<{In}>`; for a plain async fn use `.map(..)`"
+    note = "a stage for `{In}` implements `Stage<{In}>`",
+    note = "a plain async fn goes into `.map(..)`, a table into `.store(..)`, a dataset into `.save(..)`"
 )]
 pub trait Stage<In: Item>: Step {
     /// What comes out.

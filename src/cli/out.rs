@@ -1,47 +1,56 @@
 //! Printing: the only place that writes to the terminal, and never what a page could misuse.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
 
 use super::flags::Flags;
 use serde::Serialize;
+use std::io::Write;
 use tidemill_pipeline::{Error, Result};
+
+/// A reader that went away (`| head`) is no failure of ours: what it does not want is not written.
+fn stdout(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
 
 /// A line of the result, on stdout; nothing with `--json` or `--quiet`.
 pub(super) fn line(flags: &Flags, text: impl AsRef<str>) {
     if !flags.json && !flags.quiet {
-        println!("{}", text.as_ref());
+        stdout(text.as_ref());
     }
 }
 
 /// A line of the result that was asked for by name: printed with `--quiet` too.
 pub(super) fn result(flags: &Flags, text: impl AsRef<str>) {
     if !flags.json {
-        println!("{}", text.as_ref());
+        stdout(text.as_ref());
     }
 }
 
 /// A remark, on stderr; nothing with `--quiet`.
 pub(super) fn remark(flags: &Flags, text: impl AsRef<str>) {
     if !flags.quiet {
-        eprintln!("{}", text.as_ref());
+        stderr(text.as_ref());
     }
 }
 
 /// The one JSON report.
 pub(super) fn json(flags: &Flags, report: &impl Serialize) -> Result<()> {
     if flags.json {
-        println!("{}", serde_json::to_string_pretty(report)?);
+        stdout(&serde_json::to_string_pretty(report)?);
     }
     Ok(())
 }
 
 /// What failed and what to do next, on stderr; with `--json` on stdout too, as an object.
 pub(super) fn error(error: &Error, flags: &Flags) {
-    eprintln!("error: {}", plain(&error.to_string()));
+    stderr(&format!("error: {}", plain(&error.to_string())));
     if flags.json {
         let object = serde_json::json!({
             "error": { "reason": error.reason(), "message": error.message(), "help": error.guidance() }
         });
-        println!("{object:#}");
+        stdout(&format!("{object:#}"));
     }
 }
 

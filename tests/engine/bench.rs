@@ -46,11 +46,7 @@ impl Bench {
     }
 
     /// Lets a day pass, then starts the job on a task of its own.
-    pub(super) fn start(
-        &self,
-        job: impl Into<Job>,
-        stop: &Stop,
-    ) -> JoinHandle<Result<RunReport>> {
+    pub(super) fn start(&self, job: impl Into<Job>, stop: &Stop) -> JoinHandle<Result<RunReport>> {
         self.clock.set(self.clock.now() + TimeDelta::days(1));
         let (home, job) = (Arc::clone(&self.home), job.into());
         let options = RunOptions { stop: stop.clone(), ..RunOptions::default() };

@@ -58,7 +58,7 @@ impl Pipeline<Unread> {
         self.blueprint.push(node, Knobs::new(1), Some(source.clone()));
         Pipeline {
             blueprint: self.blueprint,
-            build: Arc::new(move |live| read::start(Arc::clone(live), Arc::clone(&source))),
+            build: Arc::new(move |live| read::start(live, Arc::clone(&source))),
         }
     }
 }
@@ -81,7 +81,7 @@ impl<T: Item> Pipeline<T> {
         let before = self.build;
         let build: Build<S::Out> = Arc::new(move |live| {
             let (shared, stage) = (Arc::clone(live), Arc::clone(&stage));
-            flow::each(Arc::clone(live), before(live), live.blueprint.knobs(no), move |envelope| {
+            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
                 flow::remembered(Arc::clone(&shared), Arc::clone(&stage), no, envelope)
             })
         });
@@ -146,7 +146,7 @@ impl<T: Item> Pipeline<T> {
         let f = Arc::new(f);
         let build: Build<Out> = Arc::new(move |live| {
             let (shared, f, name) = (Arc::clone(live), Arc::clone(&f), Arc::clone(&name));
-            flow::each(Arc::clone(live), before(live), live.blueprint.knobs(no), move |envelope| {
+            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
                 apply(Arc::clone(&shared), Arc::clone(&name), Arc::clone(&f), envelope)
             })
         });
@@ -165,7 +165,7 @@ impl<T: Item> Pipeline<T> {
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let (shared, table) = (Arc::clone(live), Arc::clone(&table));
-            flow::each(Arc::clone(live), before(live), live.blueprint.knobs(no), move |envelope| {
+            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
                 stage_row(Arc::clone(&shared), Arc::clone(&table), envelope)
             })
         });
@@ -185,7 +185,7 @@ impl<T: Item> Pipeline<T> {
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let shared = Arc::clone(live);
-            flow::each(Arc::clone(live), before(live), live.blueprint.knobs(no), move |envelope| {
+            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
                 spool(Arc::clone(&shared), sink, envelope)
             })
         });

@@ -97,6 +97,12 @@ pub(crate) fn keys(read: &Read<'_>, run_no: i64) -> Result<Vec<String>> {
     read.all("SELECT key FROM tm_items WHERE run_no = ?1", params![run_no], |row| row.get(0))
 }
 
+/// The note of the run's first item with this key.
+pub(crate) fn note(read: &Read<'_>, run_no: i64, key: &str) -> Result<Option<String>> {
+    let sql = "SELECT note FROM tm_items WHERE run_no = ?1 AND key = ?2 ORDER BY seq LIMIT 1";
+    Ok(read.one(sql, params![run_no, key], |row| row.get(0))?.flatten())
+}
+
 /// Takes the waiting items of earlier runs into this one, first in line, with what their steps
 /// remember.
 pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow) -> Result<u64> {

@@ -72,6 +72,20 @@ impl<T: Item> Emit<T> {
         self.record(yielded, own).await
     }
 
+    /// Whether the run has this key already (it waited since an earlier run, or was sent before a
+    /// kill), with the note that was made of it. Then there is no need to read it again.
+    ///
+    /// # Errors
+    /// When the ledger refuses. A note of another shape counts as none.
+    pub async fn taken<N: DeserializeOwned>(&self, key: &str) -> Result<Option<Option<N>>> {
+        if !self.live.seen.contains(key) {
+            return Ok(None);
+        }
+        let (run_no, key) = (self.live.run.no, key.to_string());
+        let note = self.live.ledger().read(move |read| items::note(read, run_no, &key)).await?;
+        Ok(Some(note.and_then(|text| serde_json::from_str(&text).ok())))
+    }
+
     async fn is_known(&self, key: &str, content: Fingerprint) -> Result<bool> {
         let (no, key) = (self.live.scene.pipeline_no, key.to_string());
         let known = self.live.ledger().read(move |read| items::known(read, no, &key)).await?;

@@ -70,6 +70,7 @@ impl Home {
         tracing::info!(run = %live.run.id, pipeline = %scene.pipeline, resumed, carried, "run begun");
 
         (job.drain)(Arc::clone(&live)).await;
+        live.joined().await;
         stopped(&live).await?;
 
         let published = match finish::seal_and_publish(&live).await {

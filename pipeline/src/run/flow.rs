@@ -23,7 +23,7 @@ pub(crate) type Flow<T> = mpsc::Receiver<Envelope<T>>;
 
 /// Runs `work` on each item, `knobs.workers` at once, and passes on what it yields.
 pub(crate) fn each<In, Out, W, F>(
-    live: Arc<Live>,
+    live: &Arc<Live>,
     mut input: Flow<In>,
     knobs: Knobs,
     work: W,
@@ -35,14 +35,12 @@ where
     F: Future<Output = Result<Option<Envelope<Out>>>> + Send + 'static,
 {
     let (out, next) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        let ended = if knobs.workers <= 1 {
-            one_by_one(&live, &mut input, &out, &work).await
+    let shared = Arc::clone(live);
+    live.spawn(async move {
+        if knobs.workers <= 1 {
+            one_by_one(&shared, &mut input, &out, &work).await
         } else {
-            side_by_side(&live, &mut input, &out, knobs, &work).await
-        };
-        if let Err(error) = ended {
-            live.halt(error);
+            side_by_side(&shared, &mut input, &out, knobs, &work).await
         }
     });
     next

@@ -6,8 +6,9 @@ use super::stop::Stop;
 use crate::build::Blueprint;
 use crate::ledger::{Ledger, RunRow};
 use crate::mill::Home;
-use crate::{Error, Fingerprint};
+use crate::{Error, Fingerprint, Result};
 use std::collections::{BTreeSet, HashSet};
+use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,6 +75,8 @@ pub(crate) struct Live {
     pub(crate) seen: HashSet<String>,
     artifacts: Mutex<BTreeSet<(String, String)>>,
     halted: Mutex<Option<Error>>,
+    /// The tasks that move the items: a run has ended when all of them have.
+    tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
 impl Live {
@@ -98,6 +101,28 @@ impl Live {
             seen,
             artifacts: Mutex::new(BTreeSet::new()),
             halted: Mutex::new(None),
+            tasks: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Starts a task of the flow; an error of it halts the run.
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = Result<()>> + Send + 'static) {
+        let live = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            if let Err(error) = work.await {
+                live.halt(error);
+            }
+        });
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Returns when all tasks of the flow have ended: what was in hand is finished and remembered.
+    pub(crate) async fn joined(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                self.halt(Error::halt("a task of the engine failed").caused_by(error));
+            }
         }
     }
 

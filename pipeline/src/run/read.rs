@@ -18,12 +18,12 @@ pub(crate) fn nothing<T>() -> Flow<T> {
 }
 
 /// Starts the reading task.
-pub(crate) fn start<S: Source>(live: Arc<Live>, source: Arc<S>) -> Flow<S::Item> {
+pub(crate) fn start<S: Source>(live: &Arc<Live>, source: Arc<S>) -> Flow<S::Item> {
     let (out, flow) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        if let Err(error) = read(&live, source.as_ref(), out).await {
-            live.halt(error.context(format!("read {}", source.name())));
-        }
+    let shared = Arc::clone(live);
+    live.spawn(async move {
+        let read = read(&shared, source.as_ref(), out).await;
+        read.map_err(|error| error.context(format!("read {}", source.name())))
     });
     flow
 }

@@ -20,7 +20,8 @@ use url::Url;
 const IN_HAND: usize = 16;
 const FIRST_READ: usize = crate::feed::FIRST_READ;
 
-/// What is kept of feeds and sitemaps between runs: they are no items and have no item memory.
+/// What is kept of feeds between runs: they are no items and have no item memory. Sitemaps are read
+/// anew each time, since their pages may change while they do not.
 type Cursor = BTreeMap<String, Note>;
 
 /// What one visit came to, for the loop.
@@ -29,8 +30,8 @@ enum Went {
     Page,
     /// Something else was done.
     Other,
-    /// A feed or sitemap was read whole: keep its validators.
-    Listing(String, Box<Note>),
+    /// A feed was read whole: keep its validators and what it listed.
+    Feed(String, Box<Note>),
     /// The run takes no more.
     Stop,
 }
@@ -70,7 +71,7 @@ pub(super) async fn read(crawl: &Crawl, out: &Emit<Page>, cx: &Context) -> Resul
         match went? {
             Went::Page => taken += 1,
             Went::Other => {}
-            Went::Listing(url, note) => {
+            Went::Feed(url, note) => {
                 cursor.insert(url, *note);
                 out.save_cursor(&cursor).await?;
             }
@@ -117,6 +118,12 @@ impl Work<'_> {
     }
 
     async fn visit(&self, spot: &Spot, listing: Option<Note>) -> Result<Went> {
+        if let Some(note) = self.out.taken::<Note>(&spot.url).await? {
+            // It waited since an earlier run, or was sent before a kill: only its links are needed.
+            let found = note.map(|note| self.deeper(spot, &note.links)).unwrap_or_default();
+            self.settle(spot, "page", found).await?;
+            return Ok(Went::Page);
+        }
         let url = Url::parse(&spot.url)?;
         let known = self.cx.known::<Note>(&spot.url).await?.and_then(|(_, note)| note);
         if let Some(note) = known.as_ref().filter(|note| note.entry.is_some() && note.entry == spot.entry)
@@ -126,17 +133,18 @@ impl Work<'_> {
         }
         let from = spot.found_on.as_deref().and_then(|from| Url::parse(from).ok());
         let ask = Ask {
-            known: listing.or_else(|| known.clone()),
+            known: listing.clone().or_else(|| known.clone()),
             // A host that a person named may be a private one, and so may what a private one lists.
             private: self.is_inside(&url) || from.is_some_and(|f| is_private_host(&f)),
             url,
         };
         match Fetcher::of(self.cx)?.visit(&ask, &self.crawl.politeness, self.cx).await? {
-            Visit::Unchanged => match known {
-                Some(note) => self.unchanged(spot, note.links).await,
-                None => self.settle(spot, "not_modified", Vec::new()).await.map(|()| Went::Other),
-            },
             Visit::Page { page, note, body } => self.page(spot, page, note, body).await,
+            Visit::Unchanged => match (listing, known) {
+                (Some(feed), _) => self.same_feed(spot, &feed.links).await,
+                (None, Some(note)) => self.unchanged(spot, note.links).await,
+                (None, None) => self.settle(spot, "unchanged", Vec::new()).await.map(|()| Went::Other),
+            },
         }
     }
 
@@ -156,12 +164,15 @@ impl Work<'_> {
         match sniff(page.content_type.as_deref(), &body) {
             Kind::Feed if spot.role == Role::Seed => {
                 let spots = blocking(move || entries(&body, &base)).await?;
-                self.listing(spot, note, spots).await
+                let links = spots.iter().map(|spot| spot.url.clone()).collect();
+                self.settle(spot, "feed", spots).await?;
+                Ok(Went::Feed(spot.url.clone(), Box::new(Note { links, ..note })))
             }
             Kind::Sitemap | Kind::SitemapIndex | Kind::SitemapText if spot.role != Role::Link => {
                 let hosts = self.hosts.clone();
                 let spots = blocking(move || places(&body, &base, &hosts)).await?;
-                self.listing(spot, note, spots).await
+                self.settle(spot, "sitemap", spots).await?;
+                Ok(Went::Other)
             }
             Kind::Html => {
                 let content_type = page.content_type.clone();
@@ -180,9 +191,8 @@ impl Work<'_> {
     }
 
     async fn emit(&self, spot: &Spot, page: Page, mut note: Note, links: Vec<Url>) -> Result<Went> {
-        if self.crawl.depth > 0 {
-            note.links = links.iter().filter(|u| self.is_inside(u)).map(Url::to_string).collect();
-        }
+        // Kept whatever the depth is now: a later run may go deeper and find the page unchanged.
+        note.links = links.iter().filter(|u| self.is_inside(u)).map(Url::to_string).collect();
         note.entry = spot.entry;
         let found = self.deeper(spot, &note.links);
         let (run_no, url) = (self.run_no, spot.url.clone());
@@ -213,10 +223,18 @@ impl Work<'_> {
             .collect()
     }
 
-    /// A feed or a sitemap: what it lists goes into the frontier.
-    async fn listing(&self, spot: &Spot, note: Note, found: Vec<Spot>) -> Result<Went> {
-        self.settle(spot, "listing", found).await?;
-        Ok(Went::Listing(spot.url.clone(), Box::new(note)))
+    /// A feed that is as it was: so are its entries, but for those that did not get through yet.
+    async fn same_feed(&self, spot: &Spot, entries: &[String]) -> Result<Went> {
+        let mut open = Vec::new();
+        for entry in entries {
+            if self.cx.known::<Note>(entry).await?.is_some() {
+                self.out.unchanged_with(entry, |_| Ok(())).await?;
+            } else if let Ok(url) = Url::parse(entry) {
+                open.push(self::spot(&url, 0, Role::Entry, Some(&spot.url)));
+            }
+        }
+        self.settle(spot, "unchanged_feed", open).await?;
+        Ok(Went::Other)
     }
 
     async fn settle(&self, spot: &Spot, outcome: &'static str, found: Vec<Spot>) -> Result<()> {

@@ -156,7 +156,9 @@ fn too_large(cap: u64) -> Error {
 }
 
 fn timed_out(what: &str, limit: Duration) -> Error {
-    Error::retry(format!("{what} within {} s", limit.as_secs())).because("timeout")
+    Error::retry(format!("{what} within {} s", limit.as_secs()))
+        .because("timeout")
+        .help("the site is slow; the page is tried again at the next run")
 }
 
 fn transport(error: reqwest::Error) -> Error {
@@ -180,7 +182,10 @@ fn transport(error: reqwest::Error) -> Error {
         "broken_answer"
     };
     // The URL is named by the caller, scrubbed of secrets.
-    Error::retry("the request failed").because(reason).caused_by(error.without_url())
+    Error::retry("the request failed")
+        .because(reason)
+        .help("look whether the site is up; the page is tried again at the next run")
+        .caused_by(error.without_url())
 }
 
 const BLOCKED: &str = "a public page led to a private address";

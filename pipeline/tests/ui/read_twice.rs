@@ -1,0 +1,11 @@
+//! Mistake: reading a second source in the same pipeline.
+//! Told: no method named `read` found for struct `Pipeline<Link>`
+//! Help: the method was found for
+
+mod parts;
+use parts::Links;
+use tidemill_pipeline::Pipeline;
+
+fn main() {
+    let _ = Pipeline::named("news").read(Links).read(Links);
+}

@@ -1,0 +1,89 @@
+//! Promise: nothing goes to a wrong disk, and a disk that is away costs nothing.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use crate::support::fake_web::FakeWeb;
+use crate::support::program::{Place, files, files_like};
+
+fn digest(place: &Place, web: &FakeWeb, code: i32, archive: &str) -> serde_json::Value {
+    let seed = web.url("/sitemap.xml");
+    place.json(code, &["digest", &seed, "--delay", "0s", "--archive", archive])
+}
+
+#[test]
+fn a_folder_that_was_never_made_an_archive_is_refused_before_the_first_request() {
+    let (web, place) = (FakeWeb::start().site(3), Place::new());
+    std::fs::create_dir(place.path("nas")).unwrap();
+    let refused = digest(&place, &web, 2, "nas");
+    assert_eq!(refused["error"]["reason"], "archive_new");
+    let help = refused["error"]["help"].as_str().unwrap();
+    assert!(help.contains("tidemill archive init /"), "{help}");
+    assert_eq!(web.requests().len(), 0);
+    assert_eq!(files(&place.path("nas")).len(), 0);
+}
+
+#[test]
+fn an_archive_that_is_away_gets_its_files_when_it_is_back() {
+    let (web, place) = (FakeWeb::start().site(4), Place::new());
+    place.run(&["archive", "init", "nas", "--label", "nas"]).code(0);
+    digest(&place, &web, 0, "nas");
+    let whole = files(&place.path("nas")).len();
+
+    // The disk is unplugged: an empty mount point is left.
+    std::fs::rename(place.path("nas"), place.path("unplugged")).unwrap();
+    std::fs::create_dir(place.path("nas")).unwrap();
+    web.revise(2, 77);
+    let away = digest(&place, &web, 0, "nas");
+    assert_eq!(away["changed_rows"], 1, "the run publishes: {away}");
+    assert_eq!(away["offload"]["state"], "waiting");
+    assert_eq!(files(&place.path("nas")).len(), 0, "nothing is written to the mount point");
+    assert!(!place.scratch().is_empty(), "the files wait on scratch");
+    let status = place.json(0, &["status"]);
+    assert!(!status["offload"].as_array().unwrap().is_empty(), "{status}");
+    let strict = place.run(&["digest", &web.url("/sitemap.xml"), "--delay", "0s", "--archive", "nas", "--strict-archive"]);
+    assert_eq!(strict.code, 1, "{}", strict.stderr);
+
+    std::fs::remove_dir(place.path("nas")).unwrap();
+    std::fs::rename(place.path("unplugged"), place.path("nas")).unwrap();
+    let back = digest(&place, &web, 0, "nas");
+    assert_eq!(back["offload"]["state"], "done");
+    assert_eq!(place.scratch().len(), 0, "nothing waits any more");
+    assert!(files(&place.path("nas")).len() > whole);
+    place.run(&["verify", "--archive", "nas"]).code(0);
+}
+
+#[test]
+fn another_disk_at_the_same_place_is_refused_until_a_person_says_yes() {
+    let (web, place) = (FakeWeb::start().site(2), Place::new());
+    place.run(&["archive", "init", "nas"]).code(0);
+    digest(&place, &web, 0, "nas");
+    std::fs::rename(place.path("nas"), place.path("first")).unwrap();
+    // Made somewhere else: this home knows nothing of it.
+    let mut made_elsewhere = place.command(&["archive", "init", "nas"]);
+    assert!(made_elsewhere.env_remove("TIDEMILL_HOME").status().unwrap().success());
+    let before = (web.requests().len(), files(&place.path("nas")).len());
+    let refused = digest(&place, &web, 2, "nas");
+    assert_eq!(refused["error"]["reason"], "archive_foreign");
+    assert_eq!((web.requests().len(), files(&place.path("nas")).len()), before);
+    let home = place.home();
+    place.run(&["archive", "init", "nas", "--home", home.to_str().unwrap()]).code(0);
+    digest(&place, &web, 0, "nas");
+}
+
+#[test]
+fn snapshots_are_thinned_and_increments_are_not() {
+    let (web, place) = (FakeWeb::start().site(2), Place::new());
+    place.run(&["archive", "init", "nas"]).code(0);
+    for seed in 0..3 {
+        web.revise(1, 100 + seed);
+        digest(&place, &web, 0, "nas");
+    }
+    let nas = place.path("nas");
+    let snapshots = files_like(&nas.join("sqlite"), ".sqlite");
+    assert_eq!(snapshots.len(), 2, "of one day the newest stays, and the oldest of all: {snapshots:?}");
+    assert_eq!(files_like(&nas.join("raw_scrapes"), ".warc.gz").len(), 3);
+    let plan = place.json(0, &["prune", "--dry-run"]);
+    for decision in plan["decisions"].as_array().unwrap() {
+        assert!(!decision["reasons"].as_array().unwrap().is_empty(), "{decision}");
+    }
+    place.run(&["verify", "--archive", "nas"]).code(0);
+}

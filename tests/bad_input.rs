@@ -1,0 +1,147 @@
+//! Promise: bad input gets a clear word and loses nothing.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use crate::support::fake_web::FakeWeb;
+use crate::support::program::Place;
+use std::process::Command;
+
+/// Each bad page is parked with its reason; the good one beside it gets through.
+#[test]
+fn each_bad_page_is_parked_with_its_reason_and_the_others_go_on() {
+    let web = FakeWeb::start()
+        .site(1)
+        .status("/gone", 404)
+        .big("/huge", 50 << 20)
+        .bomb("/bomb")
+        .invalid_utf8("/bytes")
+        .empty("/empty")
+        .page("/torn", "<html><body><p>Half of this page never comes.</p></body></html>")
+        .torn("/torn", 40)
+        .redirect_loop("/loop");
+    let place = Place::new();
+    let paths = ["/gone", "/huge", "/bomb", "/bytes", "/empty", "/torn", "/loop", "/private/ledger", "/articles/1"];
+    let urls: Vec<String> = paths.iter().map(|path| web.url(path)).collect();
+    let mut arguments: Vec<&str> = vec!["digest", "--delay", "0s"];
+    arguments.extend(urls.iter().map(String::as_str));
+    arguments.push("http://127.0.0.1:1/unreachable");
+    arguments.push("not an address");
+    let report = place.json(1, &arguments);
+    let parked = place.json(0, &["parked"]);
+    let reason = |path: &str| {
+        let found = parked.as_array().unwrap().iter().find(|item| item["key"].as_str().unwrap().ends_with(path));
+        let item = found.unwrap_or_else(|| panic!("{path} is not parked: {parked:#}"));
+        assert!(item["help"].is_string(), "{item}");
+        item["reason"].as_str().unwrap().to_string()
+    };
+    assert_eq!(reason("/gone"), "http_404");
+    assert_eq!(reason("/huge"), "too_large");
+    assert_eq!(reason("/bomb"), "too_large");
+    assert_eq!(reason("/empty"), "empty_page");
+    assert_eq!(reason("/torn"), "broken_answer");
+    assert_eq!(reason("/loop"), "redirect_loop");
+    assert_eq!(reason("/private/ledger"), "robots_denied");
+    assert_eq!(reason("/unreachable"), "robots_unreachable");
+    assert_eq!(reason("not an address"), "bad_url");
+    assert!(place.count("SELECT count(*) FROM digests WHERE url LIKE '%/articles/1'") == 1, "{report:#}");
+    assert_eq!(report["offload"]["state"], "done");
+    assert_eq!(place.count("SELECT count(*) FROM digests WHERE summary LIKE '%\u{0}%'"), 0);
+}
+
+#[test]
+fn a_feed_that_is_no_feed_is_said_to_be_none() {
+    let web = FakeWeb::start().resource("/feed", "application/rss+xml", b"<rss><channel>".to_vec());
+    let place = Place::new();
+    place.json(1, &["digest", &web.url("/feed"), "--delay", "0s"]);
+    let parked = place.json(0, &["parked"]);
+    assert_eq!(parked[0]["reason"], "not_a_feed", "{parked:#}");
+}
+
+#[test]
+fn wrong_words_on_the_command_line_are_refused_with_the_right_ones() {
+    let place = Place::new();
+    place.run(&["digest"]).code(2).says("no address was given");
+    place.run(&["digest", "--from", "nowhere.txt"]).code(2).says("nowhere.txt");
+    place.run(&["run"]).code(2).says("tidemill new DIR");
+    place.run(&["status"]).code(2).says("there is no mill in");
+    place.run(&["extract", "nowhere.html"]).code(2).says("nowhere.html");
+    place.run(&["new", "1bad"]).code(2).says("begin with a letter");
+}
+
+#[test]
+fn two_programs_on_one_home_do_not_meet() {
+    let ollama = crate::support::fake_ollama::FakeOllama::start();
+    let web = FakeWeb::start().site(1);
+    let place = Place::new().with_ollama(&ollama.url());
+    ollama.hold();
+    let seed = web.url("/sitemap.xml");
+    let mut first = place.start(&["digest", &seed, "--delay", "0s"]);
+    ollama.wait_for_started(1);
+    let second = place.run(&["digest", &seed]).code(75);
+    assert!(second.stderr.contains(&format!("process {}", first.id())), "{}", second.stderr);
+    place.run(&["status"]).code(0); // looking needs no lock
+    ollama.release_all();
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_read_only_archive_makes_the_files_wait() {
+    let web = FakeWeb::start().site(2);
+    let place = Place::new();
+    place.run(&["archive", "init", "nas"]).code(0);
+    let nas = place.path("nas");
+    let Some(_mount) = Mounted::read_only(&nas) else { return };
+    let report = place.json(0, &["digest", &web.url("/sitemap.xml"), "--delay", "0s", "--archive", "nas"]);
+    assert_eq!(report["offload"]["state"], "waiting", "{report:#}");
+    assert!(!place.scratch().is_empty());
+}
+
+#[test]
+fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
+    let web = FakeWeb::start().site(3);
+    let place = Place::new();
+    let home = place.home();
+    std::fs::create_dir_all(&home).unwrap();
+    let Some(_mount) = Mounted::tmpfs(&home, "2m") else { return };
+    std::fs::write(home.join("ballast"), vec![1; 1_500_000]).unwrap();
+    let seed = web.url("/sitemap.xml");
+    let command = ["digest", &seed, "--delay", "0s"];
+    let full = place.json(2, &command);
+    assert!(full["error"]["help"].as_str().unwrap().contains("space"), "{full:#}");
+    std::fs::remove_file(home.join("ballast")).unwrap();
+    place.run(&["digest", &seed, "--delay", "0s", "--archive", "nas"]).code(2);
+    place.run(&["archive", "init", "nas"]).code(0);
+    place.run(&["digest", &seed, "--delay", "0s", "--archive", "nas"]).code(0);
+    assert!(place.count("SELECT count(*) FROM digests") >= 3);
+}
+
+/// A mount that ends with the test. Where this user may not mount, the test says that it skips.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn tmpfs(at: &std::path::Path, size: &str) -> Option<Self> {
+        Self::mount(at, &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+    }
+
+    fn read_only(at: &std::path::Path) -> Option<Self> {
+        let mounted = Self::mount(at, &["--bind", at.to_str().unwrap()])?;
+        let remount = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(at).status();
+        assert!(remount.unwrap().success());
+        Some(mounted)
+    }
+
+    fn mount(at: &std::path::Path, arguments: &[&str]) -> Option<Self> {
+        let mounted = Command::new("mount").args(arguments).arg(at).output();
+        if mounted.is_ok_and(|output| output.status.success()) {
+            return Some(Self(at.to_path_buf()));
+        }
+        eprintln!("skipped: this user may not mount anything");
+        None
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let ended = Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(ended.is_ok_and(|status| status.success()), "umount {}", self.0.display());
+    }
+}
