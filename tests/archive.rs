@@ -1,5 +1,4 @@
 //! Promise: nothing goes to a wrong disk, and a disk that is away costs nothing.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::support::fake_web::FakeWeb;
 use crate::support::program::{Place, files, files_like};
@@ -39,7 +38,15 @@ fn an_archive_that_is_away_gets_its_files_when_it_is_back() {
     assert!(!place.scratch().is_empty(), "the files wait on scratch");
     let status = place.json(0, &["status"]);
     assert!(!status["offload"].as_array().unwrap().is_empty(), "{status}");
-    let strict = place.run(&["digest", &web.url("/sitemap.xml"), "--delay", "0s", "--archive", "nas", "--strict-archive"]);
+    let strict = place.run(&[
+        "digest",
+        &web.url("/sitemap.xml"),
+        "--delay",
+        "0s",
+        "--archive",
+        "nas",
+        "--strict-archive",
+    ]);
     assert_eq!(strict.code, 1, "{}", strict.stderr);
 
     std::fs::remove_dir(place.path("nas")).unwrap();
@@ -79,7 +86,11 @@ fn snapshots_are_thinned_and_increments_are_not() {
     }
     let nas = place.path("nas");
     let snapshots = files_like(&nas.join("sqlite"), ".sqlite");
-    assert_eq!(snapshots.len(), 2, "of one day the newest stays, and the oldest of all: {snapshots:?}");
+    assert_eq!(
+        snapshots.len(),
+        2,
+        "of one day the newest stays, and the oldest of all: {snapshots:?}"
+    );
     assert_eq!(files_like(&nas.join("raw_scrapes"), ".warc.gz").len(), 3);
     let plan = place.json(0, &["prune", "--dry-run"]);
     for decision in plan["decisions"].as_array().unwrap() {

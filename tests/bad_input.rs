@@ -1,5 +1,4 @@
 //! Promise: bad input gets a clear word and loses nothing.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::support::fake_web::FakeWeb;
 use crate::support::program::Place;
@@ -19,7 +18,17 @@ fn each_bad_page_is_parked_with_its_reason_and_the_others_go_on() {
         .torn("/torn", 40)
         .redirect_loop("/loop");
     let place = Place::new();
-    let paths = ["/gone", "/huge", "/bomb", "/bytes", "/empty", "/torn", "/loop", "/private/ledger", "/articles/1"];
+    let paths = [
+        "/gone",
+        "/huge",
+        "/bomb",
+        "/bytes",
+        "/empty",
+        "/torn",
+        "/loop",
+        "/private/ledger",
+        "/articles/1",
+    ];
     let urls: Vec<String> = paths.iter().map(|path| web.url(path)).collect();
     let mut arguments: Vec<&str> = vec!["digest", "--delay", "0s"];
     arguments.extend(urls.iter().map(String::as_str));
@@ -28,7 +37,11 @@ fn each_bad_page_is_parked_with_its_reason_and_the_others_go_on() {
     let report = place.json(1, &arguments);
     let parked = place.json(0, &["parked"]);
     let reason = |path: &str| {
-        let found = parked.as_array().unwrap().iter().find(|item| item["key"].as_str().unwrap().ends_with(path));
+        let found = parked
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|item| item["key"].as_str().unwrap().ends_with(path));
         let item = found.unwrap_or_else(|| panic!("{path} is not parked: {parked:#}"));
         assert!(item["help"].is_string(), "{item}");
         item["reason"].as_str().unwrap().to_string()
@@ -42,9 +55,12 @@ fn each_bad_page_is_parked_with_its_reason_and_the_others_go_on() {
     assert_eq!(reason("/private/ledger"), "robots_denied");
     assert_eq!(reason("/unreachable"), "robots_unreachable");
     assert_eq!(reason("not an address"), "bad_url");
-    assert!(place.count("SELECT count(*) FROM digests WHERE url LIKE '%/articles/1'") == 1, "{report:#}");
+    assert!(
+        place.count("SELECT count(*) FROM digests WHERE url LIKE '%/articles/1'") == 1,
+        "{report:#}"
+    );
     assert_eq!(report["offload"]["state"], "done");
-    assert_eq!(place.count("SELECT count(*) FROM digests WHERE summary LIKE '%\u{0}%'"), 0);
+    assert_eq!(place.count("SELECT count(*) FROM digests WHERE instr(summary, char(0)) > 0"), 0);
 }
 
 #[test]
@@ -90,7 +106,8 @@ fn a_read_only_archive_makes_the_files_wait() {
     place.run(&["archive", "init", "nas"]).code(0);
     let nas = place.path("nas");
     let Some(_mount) = Mounted::read_only(&nas) else { return };
-    let report = place.json(0, &["digest", &web.url("/sitemap.xml"), "--delay", "0s", "--archive", "nas"]);
+    let report =
+        place.json(0, &["digest", &web.url("/sitemap.xml"), "--delay", "0s", "--archive", "nas"]);
     assert_eq!(report["offload"]["state"], "waiting", "{report:#}");
     assert!(!place.scratch().is_empty());
 }
@@ -106,7 +123,7 @@ fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     let seed = web.url("/sitemap.xml");
     let command = ["digest", &seed, "--delay", "0s"];
     let full = place.json(2, &command);
-    assert!(full["error"]["help"].as_str().unwrap().contains("space"), "{full:#}");
+    assert!(full["error"]["help"].to_string().contains("space"), "{full:#}");
     std::fs::remove_file(home.join("ballast")).unwrap();
     place.run(&["digest", &seed, "--delay", "0s", "--archive", "nas"]).code(2);
     place.run(&["archive", "init", "nas"]).code(0);

@@ -17,7 +17,10 @@ fn the_demo_shows_the_whole_job_and_a_second_one_changes_nothing() {
     assert_eq!(second["items"]["unchanged"], 12, "{second}");
     assert_eq!(second["calls_made"], 0);
     assert_eq!(second["changed_rows"], 0);
-    assert_eq!(place.texts("SELECT url || title || summary || _run FROM digests ORDER BY url"), rows);
+    assert_eq!(
+        place.texts("SELECT url || title || summary || _run FROM digests ORDER BY url"),
+        rows
+    );
     let run = second["run"].as_str().unwrap();
     let own = files_like(&place.archive(), "_MANIFEST.json");
     assert!(own.iter().any(|path| path.to_string_lossy().contains(run)), "{own:?}");

@@ -1,5 +1,4 @@
 //! Promise: killed at any moment and started again, nothing is lost, doubled or paid twice.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::support::fake_ollama::{FakeOllama, TINY};
 use crate::support::fake_web::FakeWeb;

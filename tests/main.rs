@@ -1,9 +1,18 @@
 //! The one test binary: a module per promise, all through the public surface.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests break things on purpose and say what they skip"
+)]
 
 mod archive;
 mod bad_input;
 mod demo;
 mod digest;
+mod engine;
 mod kill;
 mod models;
+mod project;
 mod support;

@@ -1,5 +1,4 @@
 //! Promise: a model is asked once per answer, and never silently replaced.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use crate::support::fake_ollama::{FakeOllama, TINY};
 use crate::support::fake_web::FakeWeb;
@@ -21,7 +20,8 @@ fn each_page_is_asked_once_and_the_row_names_the_model() {
     assert_eq!(first["calls_made"].as_i64().unwrap(), rows, "{first}");
     assert_eq!(ollama.calls() as i64, rows);
     assert_eq!(ollama.truncated(), 0);
-    let models = place.texts("SELECT DISTINCT model || ' ' || model_id FROM digests WHERE method = 'model'");
+    let models =
+        place.texts("SELECT DISTINCT model || ' ' || model_id FROM digests WHERE method = 'model'");
     assert_eq!(models, [format!("{TINY} {}", ollama.digest())]);
     digest(&place, &web, 0, &[]);
     assert_eq!(ollama.calls() as i64, rows, "unchanged pages are not asked again");
@@ -45,7 +45,11 @@ fn a_model_that_is_away_makes_items_wait_and_never_an_extractive_row() {
     let (bodies, begun) = (web.bodies(), ollama.calls());
     ollama.come_back();
     let back = digest(&place, &web, 0, &["--model", TINY]);
-    assert_eq!((back["carried"].as_i64(), back["items"]["done"].as_i64()), (Some(2), Some(2)), "{back}");
+    assert_eq!(
+        (back["carried"].as_i64(), back["items"]["done"].as_i64()),
+        (Some(2), Some(2)),
+        "{back}"
+    );
     assert_eq!(place.count("SELECT count(*) FROM digests"), rows + 2);
     assert_eq!(ollama.calls() - begun, 2);
     assert_eq!(web.bodies(), bodies, "what waited was fetched already");

@@ -229,7 +229,10 @@ impl Context {
     /// # Errors
     /// When the ledger refuses, or the note has another shape (then it was written by another
     /// version, and is treated as absent).
-    pub async fn known<N: DeserializeOwned>(&self, key: &str) -> Result<Option<(Fingerprint, Option<N>)>> {
+    pub async fn known<N: DeserializeOwned>(
+        &self,
+        key: &str,
+    ) -> Result<Option<(Fingerprint, Option<N>)>> {
         let (no, key) = (self.scene.pipeline_no, key.to_string());
         let known = self.ledger().read(move |read| items::known(read, no, &key)).await?;
         Ok(known.and_then(|known| {

@@ -121,10 +121,7 @@ impl Error {
 
     /// Keeps the error underneath, shown after the message.
     #[must_use]
-    pub fn caused_by(
-        mut self,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }
@@ -177,6 +174,14 @@ impl Error {
         self.0.help.as_deref()
     }
 
+    /// The same words once more, for everyone who meets the same failure.
+    #[must_use]
+    pub fn told_again(&self) -> Self {
+        let mut this = Self::new(self.0.verdict, self.message()).because(self.reason());
+        this.0.help.clone_from(&self.0.help);
+        this
+    }
+
     /// Turns it into a boxed `std::error::Error`.
     #[must_use]
     pub fn into_boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
@@ -202,11 +207,30 @@ impl fmt::Debug for Error {
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        let message = error.to_string();
-        let mut this = Self::retry(message);
+        let full = is_storage_full(&error);
+        let mut this = Self::retry(error.to_string());
         this.0.cause = Some(Box::new(error));
-        this
+        if !full {
+            return this;
+        }
+        // No other try and no other item fares better: stop before more is lost.
+        this.with_verdict(Verdict::Halt)
+            .because("disk_full")
+            .help("free some space on the disk, then run again: it goes on where it was")
     }
+}
+
+/// Whether a full disk is at the bottom of an error.
+fn is_storage_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(this) = cause {
+        let io = this.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull) {
+            return true;
+        }
+        cause = this.source();
+    }
+    false
 }
 
 /// Words for errors in a chain: `.or_park()?`, `.or_halt()?`, `.doing("…")?`.

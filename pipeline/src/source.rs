@@ -21,7 +21,8 @@ pub trait Source: Step {
     ///
     /// After a crash it is called again with the same cursor it had saved; what it has already
     /// yielded in this run is recognised by key and not worked on twice.
-    fn read(&self, out: &Emit<Self::Item>, cx: &Context) -> impl Future<Output = Result<()>> + Send;
+    fn read(&self, out: &Emit<Self::Item>, cx: &Context)
+    -> impl Future<Output = Result<()>> + Send;
 }
 
 /// One item as its source yields it.

@@ -42,7 +42,8 @@ pub(super) struct Args {
 
 /// Reads a duration as `500ms`, `2s`, `1m`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let n: u64 = number.parse().map_err(|_| "write it as 500ms, 2s or 1m")?;
     match unit {
         "ms" => Ok(Duration::from_millis(n)),

@@ -34,7 +34,12 @@ impl Check {
     }
 
     fn bad(what: &'static str, error: &Error) -> Self {
-        Self { what, verdict: "bad", found: error.message(), help: error.guidance().map(Into::into) }
+        Self {
+            what,
+            verdict: "bad",
+            found: error.message(),
+            help: error.guidance().map(Into::into),
+        }
     }
 }
 
@@ -45,7 +50,10 @@ pub(super) async fn run(flags: &Flags, _args: &Args, mill: Option<&Mill>) -> Res
     checks.push(model().await);
     checks.push(Check::ok("clock", format!("time zone {}", Zone::of_system().name())));
     for check in &checks {
-        out::result(flags, format!("{:<5} {:<8} {}", check.verdict, check.what, out::plain(&check.found)));
+        out::result(
+            flags,
+            format!("{:<5} {:<8} {}", check.verdict, check.what, out::plain(&check.found)),
+        );
         if let Some(help) = &check.help {
             out::result(flags, format!("               → {help}"));
         }
@@ -67,8 +75,11 @@ fn disk(place: &Path) -> Check {
         }
         Ok(kind) => Check::bad(
             "home",
-            &Error::halt(format!("{} lies on {kind}, where a live database gets damaged", place.display()))
-                .help("put the home on a local disk and the archive on this one"),
+            &Error::halt(format!(
+                "{} lies on {kind}, where a live database gets damaged",
+                place.display()
+            ))
+            .help("put the home on a local disk and the archive on this one"),
         ),
         Err(error) => Check::bad("home", &error),
     }
@@ -100,9 +111,11 @@ fn ledger(flags: &Flags, mill: Option<&Mill>) -> Check {
                 Err(error) => Check::bad("ledger", &error),
             }
         }
-        Err(error) if error.reason() == "home_missing" => {
-            Check::note("ledger", "there is none yet", "the first `run`, `digest` or `demo` makes it")
-        }
+        Err(error) if error.reason() == "home_missing" => Check::note(
+            "ledger",
+            "there is none yet",
+            "the first `run`, `digest` or `demo` makes it",
+        ),
         Err(error) => Check::bad("ledger", &error),
     }
 }
@@ -124,9 +137,11 @@ fn archive(flags: &Flags, place: &Path, mill: Option<&Mill>) -> Check {
             Ok(false) => Check::ok("archive", format!("{} (id {})", at.display(), tier.id)),
             Err(error) => Check::bad("archive", &error),
         },
-        Presence::NeverInitialised if at.starts_with(place) => {
-            Check::note("archive", format!("{} is made at the first run", at.display()), "that is on the same disk: for a backup use another one with --archive DIR")
-        }
+        Presence::NeverInitialised if at.starts_with(place) => Check::note(
+            "archive",
+            format!("{} is made at the first run", at.display()),
+            "that is on the same disk: for a backup use another one with --archive DIR",
+        ),
         Presence::NeverInitialised => Check::bad(
             "archive",
             &Error::halt(format!("{} is no archive", at.display()))
@@ -150,7 +165,11 @@ async fn model() -> Check {
             let names: Vec<_> = tags.iter().take(5).map(|tag| tag.name.as_str()).collect();
             Check::ok("model", format!("Ollama at {} with {}", server.address(), names.join(", ")))
         }
-        Ok(Ok(_)) => Check::note("model", format!("Ollama at {address} has no model"), "pull one: ollama pull qwen3:8b"),
+        Ok(Ok(_)) => Check::note(
+            "model",
+            format!("Ollama at {address} has no model"),
+            "pull one: ollama pull qwen3:8b",
+        ),
         _ => Check::note(
             "model",
             format!("no Ollama at {address}; summaries are the page's own key sentences"),

@@ -100,7 +100,10 @@ fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) {
     ));
     for table in job.tables() {
         let file = home.ledger().path().display();
-        line(format!("table   {table}: {} changed in {file}", out::count(report.changed_rows, "row")));
+        line(format!(
+            "table   {table}: {} changed in {file}",
+            out::count(report.changed_rows, "row")
+        ));
     }
     for parcel in &report.offload.parcels {
         let size = out::bytes(parcel.bytes);

@@ -20,17 +20,24 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
-    let (body, content_type, url) = if args.page.starts_with("http://") || args.page.starts_with("https://") {
-        let url = Url::parse(&args.page).or_park().doing(format!("`{}` is no address", args.page))?;
-        get_once(&url, SystemClock.now()).await?
-    } else {
-        let body = std::fs::read(&args.page).or_halt().doing(format!("cannot read {}", args.page))?;
-        let path = std::path::absolute(Path::new(&args.page))?;
-        let file = Url::from_file_path(path).ok();
-        let url = args.url.clone().or(file).ok_or_else(|| Error::halt("the file has no address").help("give one with --url"))?;
-        (body, None, url)
-    };
-    let document = tokio::task::spawn_blocking(move || article(&body, content_type.as_deref(), &url)).await??;
+    let (body, content_type, url) =
+        if args.page.starts_with("http://") || args.page.starts_with("https://") {
+            let url =
+                Url::parse(&args.page).or_park().doing(format!("`{}` is no address", args.page))?;
+            get_once(&url, SystemClock.now()).await?
+        } else {
+            let body =
+                std::fs::read(&args.page).or_halt().doing(format!("cannot read {}", args.page))?;
+            let path = std::path::absolute(Path::new(&args.page))?;
+            let file = Url::from_file_path(path).ok();
+            let url = args.url.clone().or(file).ok_or_else(|| {
+                Error::halt("the file has no address").help("give one with --url")
+            })?;
+            (body, None, url)
+        };
+    let document =
+        tokio::task::spawn_blocking(move || article(&body, content_type.as_deref(), &url))
+            .await??;
     print(flags, &document);
     out::json(flags, &document)?;
     Ok(Outcome::Done)
@@ -44,7 +51,10 @@ fn print(flags: &Flags, document: &Document) {
         format!("language  {}", some(&document.language)),
         format!("published {}", some(&document.published)),
         format!("author    {}", out::plain(&some(&document.author))),
-        format!("method    {} · score {:.2} · {} words", document.method, document.score, document.words),
+        format!(
+            "method    {} · score {:.2} · {} words",
+            document.method, document.score, document.words
+        ),
         String::new(),
         out::plain(&document.markdown),
     ];

@@ -33,7 +33,9 @@ pub(super) fn default() -> Result<PathBuf> {
         (None, None) => None,
     };
     folder.map(|folder| folder.join("tidemill")).ok_or_else(|| {
-        Error::halt("there is no folder for the home").because("usage").help("name one with --home DIR")
+        Error::halt("there is no folder for the home")
+            .because("usage")
+            .help("name one with --home DIR")
     })
 }
 

@@ -59,7 +59,8 @@ fn dependency(args: &Args) -> Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     let beside = args.tidemill.clone().or_else(checkout);
     let Some(folder) = beside else { return Ok(format!("tidemill = \"{version}\"")) };
-    let folder = folder.canonicalize().or_halt().doing(format!("cannot find {}", folder.display()))?;
+    let folder =
+        folder.canonicalize().or_halt().doing(format!("cannot find {}", folder.display()))?;
     Ok(format!("tidemill = {{ path = {:?} }}", folder.display().to_string()))
 }
 

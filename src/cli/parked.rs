@@ -15,8 +15,7 @@ pub(super) struct Args {
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     let home = home::look(flags, mill)?;
     let wanted = args.pipeline.clone();
-    let items =
-        home.ledger().read(move |read| ParkedItem::all(read, wanted.as_deref())).await?;
+    let items = home.ledger().read(move |read| ParkedItem::all(read, wanted.as_deref())).await?;
     if items.is_empty() {
         out::line(flags, "nothing is parked");
     }

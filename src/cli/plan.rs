@@ -60,7 +60,9 @@ fn of_code(args: &Args, mill: &Mill) -> Result<Vec<Plan>> {
             Ok(Plan {
                 pipeline: planned.job.name().to_string(),
                 schedule: planned.schedule.as_ref().map(|s| s.text().to_string()),
-                next: planned.next(&SystemClock, zone).map(|at| at.format("%Y-%m-%d %H:%M").to_string()),
+                next: planned
+                    .next(&SystemClock, zone)
+                    .map(|at| at.format("%Y-%m-%d %H:%M").to_string()),
                 archive: planned.job.archive().map(|archive| archive.to_string()),
                 steps: serde_json::from_value(nodes)?,
             })

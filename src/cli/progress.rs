@@ -51,7 +51,8 @@ impl Bar {
             0 => String::new(),
             n => format!(", {n} set aside"),
         };
-        self.bar.set_message(format!("{settled} of {} through{aside}", out::count(recorded, "item")));
+        self.bar
+            .set_message(format!("{settled} of {} through{aside}", out::count(recorded, "item")));
     }
 
     fn say(&self, text: &str) {

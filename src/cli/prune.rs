@@ -77,13 +77,22 @@ async fn one(
         let reasons = line.reasons.join(", ");
         out::result(
             flags,
-            format!("  {what}  {}/{} dt={} {}  {reasons}", line.dataset, line.run, line.dt, out::bytes(line.bytes)),
+            format!(
+                "  {what}  {}/{} dt={} {}  {reasons}",
+                line.dataset,
+                line.run,
+                line.dt,
+                out::bytes(line.bytes)
+            ),
         );
     }
     if args.dry_run {
         let kept = lines.iter().filter(|line| line.keep).count() as u64;
         let going: u64 = lines.iter().filter(|line| !line.keep).map(|line| line.bytes).sum();
-        out::line(flags, format!("  {kept} kept, {} would be freed; nothing was touched", out::bytes(going)));
+        out::line(
+            flags,
+            format!("  {kept} kept, {} would be freed; nothing was touched", out::bytes(going)),
+        );
         return Ok(PruneReport { kept, decisions: lines, held_back: None });
     }
     let place = flags.archive.as_deref().map(std::path::absolute).transpose()?;

@@ -22,7 +22,8 @@ pub(super) struct Args {
 
 /// Reads an age as `30m`, `12h`, `1d`, `2w`.
 fn age(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let seconds = match unit {
         "m" => 60,
         "h" => 3600,
@@ -69,11 +70,13 @@ fn newest(read: &Read<'_>, table: &str, since: &str, limit: u32) -> Result<Vec<M
     );
     let mut rows = Vec::new();
     read.each(&sql, params![since, limit], |row| {
-        let names: Vec<String> =
-            row.as_ref().column_names().map(str::to_string).collect();
+        let names: Vec<String> = row.as_ref().column_names().map(str::to_string).collect();
         let mut object = Map::new();
         for (n, name) in names.into_iter().enumerate() {
-            object.insert(name, json(row.get_ref(n).map_err(|e| Error::halt("a row cannot be read").caused_by(e))?));
+            object.insert(
+                name,
+                json(row.get_ref(n).map_err(|e| Error::halt("a row cannot be read").caused_by(e))?),
+            );
         }
         rows.push(object);
         Ok(())
@@ -105,7 +108,10 @@ fn print(flags: &Flags, row: &Map<String, Json>) {
         [text("published"), text("language"), by].into_iter().filter(|t| !t.is_empty()).collect();
     out::result(flags, format!("\n{}", out::short(text("title"), 100)));
     out::result(flags, out::wrapped(text("summary"), 92, "  "));
-    out::result(flags, format!("  {} · {}", out::plain(text("url")), out::plain(&about.join(" · "))));
+    out::result(
+        flags,
+        format!("  {} · {}", out::plain(text("url")), out::plain(&about.join(" · "))),
+    );
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::flags::Flags;
 use super::{drive, home, out};
 use crate::Outcome;
+use std::sync::Arc;
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::open_gate;
 use tidemill_pipeline::{Error, Job, Mill, Result};
-use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

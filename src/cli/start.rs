@@ -1,8 +1,11 @@
 //! The way in: read the command line, set up the log, run the verb, say how it ended.
 
-use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::flags::Flags;
-use super::{archive, demo, digest, doctor, extract, new, out, parked, plan, prune, read, run, status, verify};
+use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
+use super::{
+    archive, demo, digest, doctor, extract, new, out, parked, plan, prune, read, run, status,
+    verify,
+};
 use crate::Outcome;
 use clap::Parser;
 use std::future::Future;

@@ -1,7 +1,9 @@
 //! The verbs, as clap reads them.
 
 use super::flags::Flags;
-use super::{archive, demo, digest, doctor, extract, new, parked, plan, prune, read, run, status, verify};
+use super::{
+    archive, demo, digest, doctor, extract, new, parked, plan, prune, read, run, status, verify,
+};
 use clap::{Parser, Subcommand};
 
 /// The command line of a program with pipelines of its own.

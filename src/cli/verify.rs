@@ -95,10 +95,14 @@ fn summed(root: &Path, report: &VerifyReport) -> Verified {
 fn print(flags: &Flags, verified: &Verified) {
     let Verified { archive, runs, files, bytes, .. } = verified;
     let size = out::bytes(*bytes);
-    out::result(flags, format!("archive {archive}: {files} files of {runs} run folders, {size} read again"));
+    out::result(
+        flags,
+        format!("archive {archive}: {files} files of {runs} run folders, {size} read again"),
+    );
     for fault in &verified.faults {
         out::result(flags, format!("  BAD {}", out::plain(fault)));
     }
-    let verdict = if verified.sound { "sound: every hash is as it was written" } else { "NOT sound" };
+    let verdict =
+        if verified.sound { "sound: every hash is as it was written" } else { "NOT sound" };
     out::result(flags, verdict);
 }

@@ -95,6 +95,26 @@ async fn a_key_that_is_no_field_is_refused_with_the_fields() {
     assert_eq!(error.guidance(), Some("key it by one of: key"));
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Loose {
+    key: Option<String>,
+    text: String,
+}
+
+#[tokio::test]
+async fn a_row_without_its_key_is_parked_and_never_doubled() {
+    let bench = Bench::new();
+    for text in ["ebb", "flow"] {
+        let source = Notes::of([("a", text), ("none", text)]);
+        let make =
+            |note: Note| Loose { key: (note.key == "a").then_some(note.key), text: note.text };
+        let report = run(&bench, source, make, notes("key")).await.unwrap();
+        assert_eq!((report.items.done, report.items.parked), (1, 1));
+        assert_eq!(bench.rows("SELECT key, text FROM notes"), [format!("a|{text}")]);
+    }
+    assert_eq!(bench.parked()[0].reason, "row_does_not_fit");
+}
+
 #[tokio::test]
 async fn a_row_names_the_run_that_wrote_it_and_keeps_it_while_unchanged() {
     let bench = Bench::new();

@@ -88,7 +88,12 @@ impl Blueprint {
     }
 
     /// Adds a step and returns its place.
-    pub(crate) fn push(&mut self, node: Node, knobs: Knobs, step: Option<Arc<dyn AnyStep>>) -> usize {
+    pub(crate) fn push(
+        &mut self,
+        node: Node,
+        knobs: Knobs,
+        step: Option<Arc<dyn AnyStep>>,
+    ) -> usize {
         self.nodes.push(node);
         self.knobs.push(knobs);
         self.steps.push(step);

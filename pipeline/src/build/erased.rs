@@ -52,7 +52,13 @@ pub(crate) trait AnyFileSink: Send + Sync {
     fn dataset(&self) -> &str;
     fn check(&self, cx: &Context) -> Result<()>;
     /// Seals what was spooled under `sink` in this run.
-    fn seal(&self, ledger: &Ledger, run_no: i64, sink: usize, sealing: &Sealing<'_>) -> Result<Vec<String>>;
+    fn seal(
+        &self,
+        ledger: &Ledger,
+        run_no: i64,
+        sink: usize,
+        sealing: &Sealing<'_>,
+    ) -> Result<Vec<String>>;
 }
 
 /// A file sink for one item type.
@@ -67,8 +73,21 @@ impl<T: Item, S: FileSink<T>> AnyFileSink for FilesOf<S, T> {
         self.0.check(cx)
     }
 
-    fn seal(&self, ledger: &Ledger, run_no: i64, sink: usize, sealing: &Sealing<'_>) -> Result<Vec<String>> {
-        let mut rows = Spooled { ledger, run_no, sink, after: 0, page: Vec::new().into_iter(), item: PhantomData };
+    fn seal(
+        &self,
+        ledger: &Ledger,
+        run_no: i64,
+        sink: usize,
+        sealing: &Sealing<'_>,
+    ) -> Result<Vec<String>> {
+        let mut rows = Spooled {
+            ledger,
+            run_no,
+            sink,
+            after: 0,
+            page: Vec::new().into_iter(),
+            item: PhantomData,
+        };
         self.0.seal(&mut rows, sealing)
     }
 }
@@ -123,6 +142,11 @@ impl<T: Item> Iterator for Spooled<'_, T> {
         let item = serde_json::from_slice(&saved.item).map_err(|e| {
             Error::halt(format!("the spooled item {} cannot be read back", saved.key)).caused_by(e)
         });
-        Some(item.map(|item| Saved { key: saved.key, seq: saved.seq, content: saved.content, item }))
+        Some(item.map(|item| Saved {
+            key: saved.key,
+            seq: saved.seq,
+            content: saved.content,
+            item,
+        }))
     }
 }

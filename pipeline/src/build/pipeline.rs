@@ -17,9 +17,14 @@ use std::time::Duration;
 
 pub(super) type Build<T> = Arc<dyn Fn(&Arc<Live>) -> Flow<T> + Send + Sync>;
 
-/// What comes before `read`: only a name.
-#[derive(Debug)]
-pub struct Unread(());
+/// A pipeline that has only its name: `.read(..)` a source first.
+pub struct Unread(Blueprint);
+
+impl std::fmt::Debug for Unread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Unread").field(&self.0.name).finish()
+    }
+}
 
 /// A pipeline that yields `T`: a value that can be printed, planned, run, resumed.
 ///
@@ -46,18 +51,20 @@ impl<T> std::fmt::Debug for Pipeline<T> {
 impl Pipeline<Unread> {
     /// A pipeline of this name; the name is its identity in the mill and in the archive.
     #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self { blueprint: Blueprint::named(name.into()), build: Arc::new(|_| read::nothing()) }
+    pub fn named(name: impl Into<String>) -> Unread {
+        Unread(Blueprint::named(name.into()))
     }
+}
 
+impl Unread {
     /// Reads items from a source.
     #[must_use]
     pub fn read<S: Source>(mut self, source: S) -> Pipeline<S::Item> {
         let source = Arc::new(source);
         let node = node::<S::Item>("read", source.as_ref(), Memory::Recorded, None);
-        self.blueprint.push(node, Knobs::new(1), Some(source.clone()));
+        self.0.push(node, Knobs::new(1), Some(source.clone()));
         Pipeline {
-            blueprint: self.blueprint,
+            blueprint: self.0,
             build: Arc::new(move |live| read::start(live, Arc::clone(&source))),
         }
     }

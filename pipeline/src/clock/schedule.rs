@@ -92,7 +92,6 @@ fn gap_end(naive: NaiveDateTime, zone: Zone) -> Option<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn at(text: &str) -> DateTime<Utc> {

@@ -68,7 +68,12 @@ pub(crate) fn record(
 }
 
 /// The next open items of a run after `seq`, oldest first.
-pub(crate) fn open_after(read: &Read<'_>, run_no: i64, seq: u64, count: u32) -> Result<Vec<Recorded>> {
+pub(crate) fn open_after(
+    read: &Read<'_>,
+    run_no: i64,
+    seq: u64,
+    count: u32,
+) -> Result<Vec<Recorded>> {
     read.all(
         "SELECT seq, key, item, content FROM tm_items
           WHERE run_no = ?1 AND seq > ?2 AND state = 0 ORDER BY seq LIMIT ?3",

@@ -145,7 +145,10 @@ pub(crate) fn files(read: &Read<'_>, run_no: i64, dataset: &str) -> Result<Vec<S
 
 /// Adds one file that was made after the publish.
 pub(crate) fn add(tx: &Tx<'_>, run_no: i64, dataset: &str, name: &str) -> Result<()> {
-    tx.execute("INSERT OR IGNORE INTO tm_artifacts VALUES (?1, ?2, ?3)", params![run_no, dataset, name])?;
+    tx.execute(
+        "INSERT OR IGNORE INTO tm_artifacts VALUES (?1, ?2, ?3)",
+        params![run_no, dataset, name],
+    )?;
     tx.execute(
         "INSERT OR IGNORE INTO tm_offloads (run_no, dataset, state) VALUES (?1, ?2, 'sealed')",
         params![run_no, dataset],

@@ -178,7 +178,11 @@ impl Ledger {
     ///
     /// # Errors
     /// When a script fails.
-    pub async fn schema(&self, component: &'static str, scripts: &'static [&'static str]) -> Result<()> {
+    pub async fn schema(
+        &self,
+        component: &'static str,
+        scripts: &'static [&'static str],
+    ) -> Result<()> {
         self.transaction(move |tx| migrate::component(tx, component, scripts)).await
     }
 }

@@ -56,7 +56,12 @@ pub(crate) fn enrol(
 }
 
 /// The number of a plan, made when the chain is new.
-pub(crate) fn plan_no(tx: &Tx<'_>, pipeline_no: i64, hash: &Fingerprint, body: &str) -> Result<i64> {
+pub(crate) fn plan_no(
+    tx: &Tx<'_>,
+    pipeline_no: i64,
+    hash: &Fingerprint,
+    body: &str,
+) -> Result<i64> {
     tx.execute(
         "INSERT OR IGNORE INTO tm_plans (pipeline_no, hash, body) VALUES (?1, ?2, ?3)",
         params![pipeline_no, hash.as_bytes(), body],

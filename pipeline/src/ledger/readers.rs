@@ -39,7 +39,9 @@ impl Readers {
         let connection =
             Connection::open_with_flags(&self.path, flags).map_err(|e| refused("open", e))?;
         connection
-            .execute_batch("PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")
+            .execute_batch(
+                "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;",
+            )
             .map_err(|e| refused("PRAGMA", e))?;
         connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)

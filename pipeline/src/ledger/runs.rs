@@ -79,7 +79,8 @@ pub struct RunRow {
     pub report: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT r.run_no, r.id, p.name, r.pipeline_no, r.plan_no, r.dt, r.scheduled_for, r.state,
+const COLUMNS: &str =
+    "SELECT r.run_no, r.id, p.name, r.pipeline_no, r.plan_no, r.dt, r.scheduled_for, r.state,
        r.source_done, r.started_at, r.ended_at, r.changed_rows, r.report
   FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)";
 
@@ -108,7 +109,8 @@ impl RunRow {
     /// # Errors
     /// When the ledger refuses.
     pub fn newest(read: &Read<'_>, pipeline: Option<&str>, count: u32) -> Result<Vec<Self>> {
-        let sql = format!("{COLUMNS} WHERE ?1 IS NULL OR p.name = ?1 ORDER BY r.run_no DESC LIMIT ?2");
+        let sql =
+            format!("{COLUMNS} WHERE ?1 IS NULL OR p.name = ?1 ORDER BY r.run_no DESC LIMIT ?2");
         read.all(&sql, params![pipeline, count], Self::from_row)
     }
 
@@ -195,7 +197,8 @@ fn row(tx: &Tx<'_>, run_no: i64) -> Result<RunRow> {
 
 /// Gives up the unfinished runs of a pipeline: their unpublished items come again.
 fn abandon(tx: &Tx<'_>, pipeline_no: i64, now: i64) -> Result<()> {
-    let unfinished = "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND state IN ('running', 'halted')";
+    let unfinished =
+        "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND state IN ('running', 'halted')";
     for table in ["tm_items", "tm_steps", "tm_spool", "tm_observations"] {
         let sql = format!("DELETE FROM {table} WHERE run_no IN ({unfinished})");
         tx.execute(&sql, params![pipeline_no])?;

@@ -31,11 +31,10 @@ impl PipelineStatus {
         let count = |sql: &str, no: i64| -> Result<u64> {
             Ok(read.one(sql, params![no], |row| row.get(0))?.unwrap_or(0))
         };
-        let pipelines = read.all(
-            "SELECT pipeline_no, name FROM tm_pipelines ORDER BY name",
-            [],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
-        )?;
+        let pipelines =
+            read.all("SELECT pipeline_no, name FROM tm_pipelines ORDER BY name", [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })?;
         pipelines
             .into_iter()
             .map(|(no, pipeline)| {

@@ -28,21 +28,17 @@ pub(super) struct Queued {
 
 /// Why the writer stopped writing, if it did: the first error of a write nobody waited for.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Broken(Arc<Mutex<Option<(String, String)>>>);
+pub(super) struct Broken(Arc<Mutex<Option<Error>>>);
 
 impl Broken {
     /// The error that every later write meets.
     pub(super) fn check(&self) -> Result<()> {
         let broken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match broken.as_ref() {
-            None => Ok(()),
-            Some((reason, text)) => Err(Error::halt(text.clone()).because(reason.clone())),
-        }
+        broken.as_ref().map_or(Ok(()), |error| Err(error.told_again()))
     }
 
-    fn set(&self, error: &Error) {
-        let mut broken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.get_or_insert_with(|| (error.reason().to_string(), error.to_string()));
+    fn set(&self, error: Error) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
 
@@ -84,7 +80,7 @@ fn commit(connection: &mut Connection, group: Vec<Queued>, broken: &Broken) {
             }
         }
         Err(error) => {
-            broken.set(&error);
+            broken.set(error);
             for (ack, _) in waiting {
                 let _ = ack.send(broken.check());
             }

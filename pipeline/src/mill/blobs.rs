@@ -30,9 +30,11 @@ impl Home {
             places.push(root.join(folder).join(&blob.part));
         }
         let range = blob.clone();
-        tokio::task::spawn_blocking(move || read_first(&places, &range, archive.map(|(root, _)| root)))
-            .await
-            .map_err(|e| Error::halt("reading a body failed").caused_by(e))?
+        tokio::task::spawn_blocking(move || {
+            read_first(&places, &range, archive.map(|(root, _)| root))
+        })
+        .await
+        .map_err(|e| Error::halt("reading a body failed").caused_by(e))?
     }
 
     fn on_scratch(&self, blob: &Blob, pipeline: &str) -> Vec<PathBuf> {
@@ -52,7 +54,12 @@ fn read_first(places: &[PathBuf], blob: &Blob, archive: Option<PathBuf>) -> Resu
             Ok(bytes) => return Ok(bytes),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => {
-                let what = format!("cannot read {} bytes at {} of {}", blob.len, blob.offset, place.display());
+                let what = format!(
+                    "cannot read {} bytes at {} of {}",
+                    blob.len,
+                    blob.offset,
+                    place.display()
+                );
                 return Err(Error::retry(what).because("body_unreadable").caused_by(e));
             }
         }
@@ -79,7 +86,10 @@ fn read_range(place: &Path, blob: &Blob) -> std::io::Result<Vec<u8>> {
 }
 
 fn nowhere(blob: &Blob) -> Error {
-    Error::park(format!("the body in {} of run {} is neither on scratch nor in an archive", blob.part, blob.run))
-        .because("body_missing")
-        .help("run `verify`; if the archive was pruned or lost, fetch the page again")
+    Error::park(format!(
+        "the body in {} of run {} is neither on scratch nor in an archive",
+        blob.part, blob.run
+    ))
+    .because("body_missing")
+    .help("run `verify`; if the archive was pruned or lost, fetch the page again")
 }

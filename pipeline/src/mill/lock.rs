@@ -18,14 +18,18 @@ impl Lock {
     /// With the reason `home_locked` when another process has it.
     pub(super) fn take(home: &Path) -> Result<Self> {
         let path = home.join("lock");
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(
-            |e| {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|e| {
                 Error::halt(format!("cannot open {}", path.display()))
                     .because("home_unwritable")
                     .caused_by(e)
                     .help("make the home writable for this user, or choose another with --home DIR")
-            },
-        )?;
+            })?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(locked(home, &mut file)),

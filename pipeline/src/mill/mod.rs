@@ -1,12 +1,12 @@
 //! Where is the mill, whose is it, and what does it run?
 
 mod blobs;
+mod builder;
 mod home;
 mod lock;
-mod mill;
 mod resources;
 
+pub use builder::{Mill, Planned};
 pub use home::{Home, HomeOptions};
-pub use mill::{Mill, Planned};
 
 pub(crate) use resources::Resources;

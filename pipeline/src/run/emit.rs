@@ -97,11 +97,8 @@ impl<T: Item> Emit<T> {
         yielded: Yielded<T>,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Sent> {
-        let full = self
-            .live
-            .blueprint
-            .limit
-            .is_some_and(|limit| self.live.passed.load(Relaxed) >= limit);
+        let full =
+            self.live.blueprint.limit.is_some_and(|limit| self.live.passed.load(Relaxed) >= limit);
         let state = if full { ItemState::Waiting } else { ItemState::Open };
         let recorded = items::Recorded {
             seq: self.live.next_seq.fetch_add(1, Relaxed) + 1,
@@ -170,12 +167,8 @@ impl<T: Item> Emit<T> {
     ) -> Result<()> {
         let seq = self.live.next_seq.fetch_add(1, Relaxed) + 1;
         let run_no = self.live.run.no;
-        let recorded = items::Recorded {
-            seq,
-            key: key.to_string(),
-            item: b"null".to_vec(),
-            content: None,
-        };
+        let recorded =
+            items::Recorded { seq, key: key.to_string(), item: b"null".to_vec(), content: None };
         self.live
             .ledger()
             .write(256, move |tx| {

@@ -91,7 +91,10 @@ impl Home {
             carried,
             items: scene.tally.counts(),
             calls_made: scene.tally.calls_made.load(std::sync::atomic::Ordering::Relaxed),
-            calls_remembered: scene.tally.calls_remembered.load(std::sync::atomic::Ordering::Relaxed),
+            calls_remembered: scene
+                .tally
+                .calls_remembered
+                .load(std::sync::atomic::Ordering::Relaxed),
             changed_rows: published.changed_rows,
             repeated_keys: published.repeated_keys,
             said: scene.said(),
@@ -263,4 +266,3 @@ impl OffloadReport {
         Self { state: "none".into(), ..Self::default() }
     }
 }
-

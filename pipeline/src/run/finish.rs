@@ -5,9 +5,7 @@ use super::live::{Live, Scene};
 use super::progress::Event;
 use super::report::{OffloadReport, PruneReport};
 use super::{offload, retention};
-use crate::ledger::{
-    OffloadRow, Published, Publishing, RunRow, offloads, publish, write_snapshot,
-};
+use crate::ledger::{OffloadRow, Published, Publishing, RunRow, offloads, publish, write_snapshot};
 use crate::sink::{Origin, Sealing};
 use crate::{Context, Error, Result};
 use std::sync::Arc;
@@ -94,7 +92,9 @@ pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
                     row.get::<_, String>(0)
                 })?
                 .unwrap_or_default();
-            let Some(run) = newest.filter(|run| run.changed_rows > 0) else { return Ok((None, vec![])) };
+            let Some(run) = newest.filter(|run| run.changed_rows > 0) else {
+                return Ok((None, vec![]));
+            };
             let has = OffloadRow::of_run(read, &run.id)?.iter().any(|row| row.dataset == SNAPSHOTS);
             let tables: Vec<String> = serde_json::from_str(&tables).unwrap_or_default();
             Ok(((!has).then_some(run), tables))
@@ -110,11 +110,7 @@ pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
     })
     .await
     .map_err(|e| Error::halt("the snapshot failed").caused_by(e))??;
-    scene
-        .home
-        .ledger()
-        .commit(move |tx| offloads::add(tx, run.no, SNAPSHOTS, &file))
-        .await
+    scene.home.ledger().commit(move |tx| offloads::add(tx, run.no, SNAPSHOTS, &file)).await
 }
 
 /// Offloads what waits on scratch, oldest run first, then applies retention.

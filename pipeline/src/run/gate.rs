@@ -36,7 +36,8 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
     let looked = tier_thread::run(move |_| {
         let presence = look(&place, expected.as_deref(), inside, now)?;
         // An archive that is away is on no disk that we could compare.
-        let same_disk = matches!(presence, Presence::Here(_)) && guard::same_disk(&place, &home_root)?;
+        let same_disk =
+            matches!(presence, Presence::Here(_)) && guard::same_disk(&place, &home_root)?;
         Ok((presence, same_disk))
     })
     .await;
@@ -102,10 +103,7 @@ fn resolve(home: &Home, place: &Path) -> Result<PathBuf> {
 fn never(root: &Path) -> Error {
     Error::halt(format!("{} was never made an archive of tidemill", root.display()))
         .because("archive_new")
-        .help(format!(
-            "if this is the right disk, run: tidemill archive init {}",
-            quoted(root)
-        ))
+        .help(format!("if this is the right disk, run: tidemill archive init {}", quoted(root)))
 }
 
 fn foreign(root: &Path, found: &Tier, known: &str) -> Error {

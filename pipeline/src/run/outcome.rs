@@ -59,7 +59,13 @@ impl Live {
     }
 
     /// The item did not get through; what that means is the error's verdict.
-    pub(crate) async fn setback(&self, seq: u64, key: &str, stage: &str, error: Error) -> Result<()> {
+    pub(crate) async fn setback(
+        &self,
+        seq: u64,
+        key: &str,
+        stage: &str,
+        error: Error,
+    ) -> Result<()> {
         if error.says_unchanged() {
             return self.unchanged_item(seq, key).await;
         }

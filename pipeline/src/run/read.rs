@@ -12,11 +12,6 @@ use tokio::sync::mpsc;
 
 const PAGE: u32 = 256;
 
-/// A flow without items.
-pub(crate) fn nothing<T>() -> Flow<T> {
-    mpsc::channel(1).1
-}
-
 /// Starts the reading task.
 pub(crate) fn start<S: Source>(live: &Arc<Live>, source: Arc<S>) -> Flow<S::Item> {
     let (out, flow) = mpsc::channel(BUFFER);
@@ -52,14 +47,12 @@ async fn read<S: Source>(
 }
 
 /// Sends the items that the run has recorded but not settled. False when the run is to stop.
-async fn replay_recorded<T: Item>(
-    live: &Live,
-    out: &mpsc::Sender<Envelope<T>>,
-) -> Result<bool> {
+async fn replay_recorded<T: Item>(live: &Live, out: &mpsc::Sender<Envelope<T>>) -> Result<bool> {
     let (run_no, last) = (live.run.no, live.resumed_to);
     let mut after = 0;
     while after < last {
-        let page = live.ledger().read(move |read| items::open_after(read, run_no, after, PAGE)).await?;
+        let page =
+            live.ledger().read(move |read| items::open_after(read, run_no, after, PAGE)).await?;
         let Some(end) = page.last().map(|recorded| recorded.seq) else { break };
         for recorded in page {
             let item = serde_json::from_slice(&recorded.item).map_err(|e| {

@@ -200,10 +200,9 @@ pub(crate) async fn after_run(scene: &Arc<Scene>, gate: &Gate) -> Result<PruneRe
         return Ok(PruneReport { kept: lines.len() as u64, ..PruneReport::default() });
     }
     let report = match apply(&scene.home, tier, lines, false).await {
-        Err(error) if error.verdict() == crate::Verdict::Wait => PruneReport {
-            held_back: Some(error.message()),
-            ..PruneReport::default()
-        },
+        Err(error) if error.verdict() == crate::Verdict::Wait => {
+            PruneReport { held_back: Some(error.message()), ..PruneReport::default() }
+        }
         other => other.map_err(|e: Error| e.context("retention"))?,
     };
     if let Some(why) = &report.held_back {

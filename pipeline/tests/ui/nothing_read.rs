@@ -1,6 +1,6 @@
 //! Mistake: a stage before anything is read.
-//! Told: the method `then` exists for struct `Pipeline<Unread>`
-//! Help: doesn't satisfy
+//! Told: no method named `then` found for struct `Unread`
+//! Help: method not found in `Unread`
 
 mod parts;
 use parts::Fetch;

@@ -1,6 +1,6 @@
 //! Mistake: a pipeline with a name and no source, given to a mill.
-//! Told: `Unread` cannot travel between stages
-//! Help: required for `Job` to implement `From<Pipeline<Unread>>`
+//! Told: the trait bound `Job: From<Unread>` is not satisfied
+//! Help: but trait `From<Pipeline<_>>` is implemented for it
 
 mod parts;
 use tidemill_pipeline::{Mill, Pipeline};

@@ -1,6 +1,6 @@
 //! Mistake: reading a second source in the same pipeline.
-//! Told: no method named `read` found for struct `Pipeline<Link>`
-//! Help: the method was found for
+//! Told: no method named `read` found for struct `Pipeline<T>`
+//! Help: method not found in `Pipeline<Link>`
 
 mod parts;
 use parts::Links;

@@ -94,7 +94,12 @@ pub(super) fn settle(tx: &Tx<'_>, run_no: i64, url: &str, outcome: &str) -> Resu
 }
 
 /// The next addresses to ask for, with their order, behind `after`.
-pub(super) fn next(read: &Read<'_>, run_no: i64, after: i64, count: u32) -> Result<Vec<(i64, Spot)>> {
+pub(super) fn next(
+    read: &Read<'_>,
+    run_no: i64,
+    after: i64,
+    count: u32,
+) -> Result<Vec<(i64, Spot)>> {
     read.all(
         "SELECT ord, url, depth, role, found_on, entry FROM tm_crawl_frontier
           WHERE run_no = ?1 AND ord > ?2 AND outcome IS NULL ORDER BY ord LIMIT ?3",

@@ -6,14 +6,12 @@ use crate::feed::{parse, sitemap};
 use crate::fetch::canonical::has_secret;
 use crate::fetch::private::is_private_host;
 use crate::fetch::sniff::{Kind, sniff};
-use crate::fetch::{self, Ask, Fetcher, Note, Page, Visit};
+use crate::fetch::{self, Ask, Fetcher, Note, Page, Visit, Visited};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use tidemill_pipeline::ledger::Tx;
-use tidemill_pipeline::{
-    Context, Emit, Error, Fingerprint, Result, Sent, Verdict, Yielded,
-};
+use tidemill_pipeline::{Context, Emit, Error, Fingerprint, Result, Sent, Verdict, Yielded};
 use url::Url;
 
 /// Addresses in hand at once. Each host is asked one thing at a time all the same.
@@ -103,7 +101,8 @@ impl Work<'_> {
             Err(error) if error.verdict() == Verdict::Halt => Err(error),
             Err(_) if self.cx.stopping() => Ok(Went::Stop),
             Err(error) => {
-                let (run_no, url, reason) = (self.run_no, spot.url.clone(), error.reason().to_string());
+                let (run_no, url, reason) =
+                    (self.run_no, spot.url.clone(), error.reason().to_string());
                 let settle = move |tx: &Tx<'_>| frontier::settle(tx, run_no, &url, &reason);
                 // What a person or a feed named is listed as parked; a dead link is only noted.
                 if spot.role == Role::Link {
@@ -126,7 +125,8 @@ impl Work<'_> {
         }
         let url = Url::parse(&spot.url)?;
         let known = self.cx.known::<Note>(&spot.url).await?.and_then(|(_, note)| note);
-        if let Some(note) = known.as_ref().filter(|note| note.entry.is_some() && note.entry == spot.entry)
+        if let Some(note) =
+            known.as_ref().filter(|note| note.entry.is_some() && note.entry == spot.entry)
         {
             // The feed says that the entry is as it was: the site is not even asked.
             return self.unchanged(spot, note.links.clone()).await;
@@ -139,11 +139,13 @@ impl Work<'_> {
             url,
         };
         match Fetcher::of(self.cx)?.visit(&ask, &self.crawl.politeness, self.cx).await? {
-            Visit::Page { page, note, body } => self.page(spot, page, note, body).await,
+            Visit::New(visited) => self.page(spot, *visited).await,
             Visit::Unchanged => match (listing, known) {
                 (Some(feed), _) => self.same_feed(spot, &feed.links).await,
                 (None, Some(note)) => self.unchanged(spot, note.links).await,
-                (None, None) => self.settle(spot, "unchanged", Vec::new()).await.map(|()| Went::Other),
+                (None, None) => {
+                    self.settle(spot, "unchanged", Vec::new()).await.map(|()| Went::Other)
+                }
             },
         }
     }
@@ -159,7 +161,8 @@ impl Work<'_> {
         Ok(Went::Page)
     }
 
-    async fn page(&self, spot: &Spot, page: Page, note: Note, body: Vec<u8>) -> Result<Went> {
+    async fn page(&self, spot: &Spot, visited: Visited) -> Result<Went> {
+        let Visited { page, note, body } = visited;
         let base = Url::parse(&page.final_url)?;
         match sniff(page.content_type.as_deref(), &body) {
             Kind::Feed if spot.role == Role::Seed => {
@@ -262,13 +265,11 @@ fn entries(body: &[u8], base: &Url) -> Result<Vec<Spot>> {
 /// The pages of a sitemap on the seeds' hosts, and the sitemaps that it lists.
 fn places(body: &[u8], base: &Url, hosts: &[String]) -> Result<Vec<Spot>> {
     let map = sitemap::parse(body, base)?;
-    let inside =
-        |url: &Url| !has_secret(url) && url.host_str().is_some_and(|h| hosts.iter().any(|s| s == h));
+    let inside = |url: &Url| {
+        !has_secret(url) && url.host_str().is_some_and(|h| hosts.iter().any(|s| s == h))
+    };
     let all = map.sitemaps.into_iter().chain(map.pages.into_iter().map(|(url, _)| url));
-    Ok(all
-        .filter(inside)
-        .map(|url| spot(&url, 0, Role::Entry, Some(base.as_str())))
-        .collect())
+    Ok(all.filter(inside).map(|url| spot(&url, 0, Role::Entry, Some(base.as_str()))).collect())
 }
 
 fn spot(url: &Url, depth: u32, role: Role, found_on: Option<&str>) -> Spot {

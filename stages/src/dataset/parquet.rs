@@ -2,8 +2,8 @@
 
 use crate::shape::{Column, Kind, columns};
 use polars::prelude::{
-    Column as Series, DataFrame, DataType, Field, NamedFrom, ParquetCompression,
-    ParquetWriter, PolarsError, Schema, Series as Values,
+    Column as Series, DataFrame, DataType, Field, NamedFrom, ParquetCompression, ParquetWriter,
+    PolarsError, Schema, Series as Values,
 };
 use serde_json::Value as Json;
 use tidemill_pipeline::sink::{Saved, Sealing};

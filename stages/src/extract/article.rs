@@ -101,7 +101,14 @@ fn first(html: &Html, selector: &str) -> Option<String> {
 fn plain(text: &str, url: &Url) -> Result<Document> {
     let mut document = blank(url);
     document.method = "plain_text".into();
-    document.title = text.lines().find(|l| !l.trim().is_empty()).unwrap_or_default().trim().chars().take(120).collect();
+    document.title = text
+        .lines()
+        .find(|l| !l.trim().is_empty())
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .take(120)
+        .collect();
     document.text = text.trim().to_string();
     document.markdown = document.text.clone();
     finish(document, text.len())

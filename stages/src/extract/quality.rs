@@ -23,10 +23,21 @@ pub(super) fn wall(title: &str, text: &str) -> Option<&'static str> {
     }
     let all = format!("{title} {text}").to_lowercase();
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| all.contains(phrase));
-    if says(&["just a moment", "verify you are human", "are you a robot", "checking your browser", "captcha"]) {
+    if says(&[
+        "just a moment",
+        "verify you are human",
+        "are you a robot",
+        "checking your browser",
+        "captcha",
+    ]) {
         return Some("block_page");
     }
-    if says(&["enable javascript", "javascript is required", "requires javascript", "turn on javascript"]) {
+    if says(&[
+        "enable javascript",
+        "javascript is required",
+        "requires javascript",
+        "turn on javascript",
+    ]) {
         return Some("needs_javascript");
     }
     if says(&["we value your privacy", "accept all cookies", "before you continue to"]) {
@@ -51,7 +62,10 @@ mod tests {
     #[test]
     fn walls_are_seen_and_articles_about_them_are_not() {
         assert_eq!(wall("Just a moment...", "Checking"), Some("block_page"));
-        assert_eq!(wall("App", "You need to enable JavaScript to run this app."), Some("needs_javascript"));
+        assert_eq!(
+            wall("App", "You need to enable JavaScript to run this app."),
+            Some("needs_javascript")
+        );
         let article = "The history of the captcha is long. ".repeat(40);
         assert_eq!(wall("Captchas", &article), None);
     }

@@ -4,7 +4,7 @@ use super::links::secret;
 use super::parse::{self, Entry};
 use super::seed::seed;
 use crate::fetch::canonical::has_secret;
-use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Visit};
+use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Visit, Visited};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -118,7 +118,8 @@ impl Feed {
         let url = seed(text, cx)?;
         let ask = Ask { known: cursor.get(url.as_str()).cloned(), url: url.clone(), private: true };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
-        let Visit::Page { page, note, body } = visit else { return Ok(Sent::Unchanged) };
+        let Visit::New(visited) = visit else { return Ok(Sent::Unchanged) };
+        let Visited { page, note, body } = *visited;
         let base = page.final_url.parse().unwrap_or(url.clone());
         let mut entries =
             tokio::task::spawn_blocking(move || parse::parse(&body, &base)).await??.entries;

@@ -1,7 +1,7 @@
 //! A source of links that are given in the code.
 
-use crate::fetch::canonical::{canonical, has_secret};
 use crate::fetch::Link;
+use crate::fetch::canonical::{canonical, has_secret};
 use tidemill_pipeline::{
     Context, Emit, Error, Fingerprint, Result, ResultExt, Sent, Source, Step, Yielded,
 };
@@ -76,7 +76,9 @@ pub(crate) fn address(text: &str) -> Result<Url> {
 
 /// Why an address with a key or token in it is not taken: keys must be written down.
 pub(crate) fn secret() -> Error {
-    Error::park("the address carries a secret, and addresses are kept in the ledger and the archive")
-        .because("secret_in_url")
-        .help("use an address without key, token or password")
+    Error::park(
+        "the address carries a secret, and addresses are kept in the ledger and the archive",
+    )
+    .because("secret_in_url")
+    .help("use an address without key, token or password")
 }

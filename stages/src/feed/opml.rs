@@ -17,7 +17,10 @@ pub fn opml(text: &str) -> Result<Vec<String>> {
                 let mut attributes = tag.attributes();
                 let found = attributes.with_checks(false).flatten();
                 for attribute in found.filter(|a| a.key.as_ref().eq_ignore_ascii_case("xmlurl")) {
-                    let url = quick_xml::escape::unescape(&attribute.value).unwrap_or_default().trim().to_string();
+                    let url = quick_xml::escape::unescape(&attribute.value)
+                        .unwrap_or_default()
+                        .trim()
+                        .to_string();
                     if !url.is_empty() && !urls.contains(&url) {
                         urls.push(url);
                     }
@@ -26,7 +29,9 @@ pub fn opml(text: &str) -> Result<Vec<String>> {
             Ok(Event::Eof) => break,
             Ok(_) => {}
             Err(e) => {
-                return Err(Error::halt("the OPML cannot be read").because("bad_opml").caused_by(e));
+                return Err(Error::halt("the OPML cannot be read")
+                    .because("bad_opml")
+                    .caused_by(e));
             }
         }
     }

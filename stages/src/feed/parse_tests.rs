@@ -1,5 +1,4 @@
 //! Tests of feeds.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::{Entries, parse};
 use tidemill_pipeline::Verdict;

@@ -1,5 +1,5 @@
 //! Tests of sitemaps, with the shared samples where they are near.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::print_stderr, reason = "tests")]
 
 use super::{Sitemap, parse};
 use flate2::{Compression, write::GzEncoder};

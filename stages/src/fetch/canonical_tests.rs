@@ -1,5 +1,5 @@
 //! Tests of canonical URLs.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::print_stderr, reason = "tests")]
 
 use super::{canonical, has_secret, resolve, scrub_reference, scrubbed};
 use url::Url;

@@ -100,9 +100,7 @@ impl Open {
         })
         .await?;
         let (run_no, number, end) = (self.run_no, self.number, part.end());
-        self.ledger
-            .write(64, move |tx| schema::set_committed_end(tx, run_no, number, end))
-            .await?;
+        self.ledger.write(64, move |tx| schema::set_committed_end(tx, run_no, number, end)).await?;
         Ok(part)
     }
 
@@ -110,7 +108,8 @@ impl Open {
     async fn work(mut self, mut part: Part, mut jobs: mpsc::Receiver<Job>) {
         let mut group = Vec::new();
         while jobs.recv_many(&mut group, 64).await > 0 {
-            let members: Vec<_> = group.iter_mut().map(|job| std::mem::take(&mut job.member)).collect();
+            let members: Vec<_> =
+                group.iter_mut().map(|job| std::mem::take(&mut job.member)).collect();
             let appended = blocking(move || {
                 let places = members.iter().map(|m| part.append(m)).collect::<Result<Vec<_>>>()?;
                 part.sync()?;

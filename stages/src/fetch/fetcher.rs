@@ -4,11 +4,11 @@ use super::canonical::{canonical, scrubbed};
 use super::capture::{self, Archivists, DATASET};
 use super::client::{Client, Politeness, Request, Response};
 use super::gate::Gates;
-use super::private::is_private_host;
 use super::page::Page;
+use super::private::is_private_host;
 use super::rules::Rules;
 use super::schema::{self, Had, UrlRow};
-use super::visit::{Ask, Note, Visit};
+use super::visit::{Ask, Note, Visit, Visited};
 use crate::warc::{Capture, Prior, Record};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Fetcher {
             Some(Had::Page(had)) => {
                 let (page, note) = *had;
                 let body = page.read_body(cx).await?;
-                return Ok(Visit::Page { page, note, body });
+                return Ok(Visit::New(Box::new(Visited { page, note, body })));
             }
             None => {}
         }
@@ -119,12 +119,15 @@ impl Fetcher {
             };
             if !matches!(next.scheme(), "http" | "https") {
                 return Err(Error::park(format!("it redirects to {}", scrubbed(&next)))
-                    .because("redirect_scheme"));
+                    .because("redirect_scheme")
+                    .help("open it in a browser; only http and https are fetched"));
             }
             private &= is_private_host(&at);
             at = canonical(&next);
         }
-        Err(Error::park(format!("more than {REDIRECTS} redirects")).because("redirect_loop"))
+        Err(Error::park(format!("more than {REDIRECTS} redirects"))
+            .because("redirect_loop")
+            .help("the site sends in circles, often for want of a cookie; leave the page out"))
     }
 
     async fn with_tries(
@@ -179,8 +182,7 @@ impl Fetcher {
         politeness: &Politeness,
         cx: &Context,
     ) -> Result<Duration> {
-        let rules =
-            self.rules.of(at, &self.client, &self.gates, politeness, private, cx).await?;
+        let rules = self.rules.of(at, &self.client, &self.gates, politeness, private, cx).await?;
         let agent = politeness.agent.split('/').next().unwrap_or_default();
         let path = at.query().map_or(at.path().to_string(), |q| format!("{}?{q}", at.path()));
         let verdict = rules.check(agent, &path);
@@ -240,7 +242,8 @@ impl Fetcher {
         let (url, final_url) = (named(&ask.url), named(at));
         let describe = {
             let status = response.status;
-            let (etag, last_modified) = (owned(&response, "etag"), owned(&response, "last-modified"));
+            let (etag, last_modified) =
+                (owned(&response, "etag"), owned(&response, "last-modified"));
             let content_type = owned(&response, "content-type");
             move |body: Blob| {
                 let note = Note {
@@ -267,7 +270,7 @@ impl Fetcher {
             })
             .await?;
         let (page, note) = describe(blob);
-        Ok(Visit::Page { page, note, body: response.body })
+        Ok(Visit::New(Box::new(Visited { page, note, body: response.body })))
     }
 
     /// Records why a URL was not got, and says it.

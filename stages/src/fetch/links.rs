@@ -76,7 +76,6 @@ fn is_feed_type(value: &str) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::{feeds, links};
     use url::Url;

@@ -18,7 +18,6 @@ pub mod canonical;
 pub mod private;
 pub mod sniff;
 
-
 pub use canonical::canonical;
 pub use charset::{Decoded, decode};
 pub use client::Politeness;
@@ -28,4 +27,4 @@ pub use once::get_once;
 pub use page::{Link, Page};
 pub use politely::Fetch;
 pub use robots::{Robots, Verdict};
-pub use visit::{Ask, Note, Visit};
+pub use visit::{Ask, Note, Visit, Visited};

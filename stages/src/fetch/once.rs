@@ -23,9 +23,12 @@ pub async fn get_once(url: &Url, now: DateTime<Utc>) -> Result<(Vec<u8>, Option<
         let body = if rules.status < 300 { rules.body } else { Vec::new() };
         let verdict = Robots::parse(&body).check("tidemill", at.path());
         if !verdict.allowed {
-            return Err(Error::park(format!("robots.txt of {} forbids it", at.host_str().unwrap_or_default()))
-                .because("robots_denied")
-                .help("save the page from a browser and extract the file"));
+            return Err(Error::park(format!(
+                "robots.txt of {} forbids it",
+                at.host_str().unwrap_or_default()
+            ))
+            .because("robots_denied")
+            .help("save the page from a browser and extract the file"));
         }
         let page = send(&client, &at, &politeness, now).await?;
         match (page.status, page.header("location")) {
@@ -41,7 +44,9 @@ pub async fn get_once(url: &Url, now: DateTime<Utc>) -> Result<(Vec<u8>, Option<
             }
         }
     }
-    Err(Error::park(format!("more than {REDIRECTS} redirects")).because("redirect_loop"))
+    Err(Error::park(format!("more than {REDIRECTS} redirects"))
+        .because("redirect_loop")
+        .help("save the page from a browser and extract the file"))
 }
 
 async fn send(

@@ -78,8 +78,11 @@ impl Stage<Link> for Fetch {
             .doing(format!("`{}` is no address", link.url))
             .map_err(|e| e.because("bad_url").help("write it with http:// or https://"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Error::park(format!("`{}` is not fetched: only http and https are", link.url))
-                .because("bad_url"));
+            return Err(Error::park(format!(
+                "`{}` is not fetched: only http and https are",
+                link.url
+            ))
+            .because("bad_url"));
         }
         let from = link.found_on.as_deref().and_then(|from| Url::parse(from).ok());
         let ask = Ask {
@@ -89,9 +92,9 @@ impl Stage<Link> for Fetch {
         };
         match Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await? {
             Visit::Unchanged => Err(Error::unchanged()),
-            Visit::Page { page, note, .. } => {
-                cx.observe(note.content, Some(&note)).await?;
-                Ok(page)
+            Visit::New(visited) => {
+                cx.observe(visited.note.content, Some(&visited.note)).await?;
+                Ok(visited.page)
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Tests of the robots.txt matcher, with the reference parser's expectations where they are near.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::print_stderr, reason = "tests")]
 
 use super::{CAP, Robots};
 use serde::Deserialize;

@@ -81,13 +81,8 @@ async fn ask(
         let Some(mut pass) = gates.enter(&host, politeness.delay, cx).await else {
             return Err(Error::retry("the run is to stop").because("interrupted"));
         };
-        let request = Request {
-            url: &at,
-            etag: None,
-            last_modified: None,
-            private,
-            politeness: &politeness,
-        };
+        let request =
+            Request { url: &at, etag: None, last_modified: None, private, politeness: &politeness };
         let answer = match client.send(&request, cx.now()).await {
             // More than we read of it: rules beyond the cap do not count.
             Err(error) if error.reason() == "too_large" => return Ok(Robots::parse(b"")),

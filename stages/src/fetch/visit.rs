@@ -40,14 +40,18 @@ pub struct Note {
 #[derive(Debug)]
 pub enum Visit {
     /// There is a body that is new to this pipeline.
-    Page {
-        /// The page.
-        page: Page,
-        /// What is to be kept of it.
-        note: Note,
-        /// The body.
-        body: Vec<u8>,
-    },
+    New(Box<Visited>),
     /// The body is as it was.
     Unchanged,
+}
+
+/// A page that was visited.
+#[derive(Debug)]
+pub struct Visited {
+    /// The page.
+    pub page: Page,
+    /// What is to be kept of it.
+    pub note: Note,
+    /// The body.
+    pub body: Vec<u8>,
 }

@@ -1,5 +1,4 @@
 //! A small Ollama on loopback for this folder's tests: it says what it is told to, cut anywhere.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use serde_json::{Value, json};
 use std::collections::VecDeque;

@@ -1,5 +1,4 @@
 //! Tests of the stage: long pages, cuts, waiting, choices, and no answer asked for twice.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::backend::{Answer, Request};
 use super::fake::{Fake, Reply};

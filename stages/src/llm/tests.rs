@@ -1,5 +1,4 @@
 //! Tests of the parts: wire, budget, pieces, prompts, extracts.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::backend::{Answer, Backend, Options, Request};
 use super::budget::{Calibration, Cut, Need, Plan, Script, cut, weigh};

@@ -48,7 +48,11 @@ pub fn columns<T: DeserializeOwned>() -> Result<Vec<Column>> {
                 .because("no_columns")
                 .help("give the field a plain type: a number, text, bool, Option, Vec or struct")
         })?;
-        columns.push(Column { name: (*name).to_string(), kind: asked.kind, nullable: asked.nullable });
+        columns.push(Column {
+            name: (*name).to_string(),
+            kind: asked.kind,
+            nullable: asked.nullable,
+        });
     }
     Ok(columns)
 }
@@ -111,7 +115,9 @@ mod tests {
 
     #[test]
     fn types_without_fixed_columns_are_refused_with_the_cure() {
-        for error in [columns::<String>().unwrap_err(), columns::<BTreeMap<String, u8>>().unwrap_err()] {
+        for error in
+            [columns::<String>().unwrap_err(), columns::<BTreeMap<String, u8>>().unwrap_err()]
+        {
             assert_eq!(error.reason(), "no_columns");
             assert!(error.guidance().unwrap().contains("named fields"));
         }

@@ -104,7 +104,10 @@ struct OneKey<'a> {
 impl<'de> MapAccess<'de> for OneKey<'_> {
     type Error = Ended;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Ended> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Ended> {
         let key: StrDeserializer<'_, Ended> = self.key.into_deserializer();
         seed.deserialize(key).map(Some)
     }
@@ -162,7 +165,11 @@ impl<'de> Deserializer<'de> for Value<'_> {
         self.note(Kind::Json, true)
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, _: V) -> Result<V::Value, Ended> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: V,
+    ) -> Result<V::Value, Ended> {
         self.note(Kind::Json, true)
     }
 

@@ -76,7 +76,9 @@ pub(super) fn check(read: &Read<'_>, table: &str, key: &str, columns: &[Column])
 }
 
 fn misfit(table: &str, why: &str, help: &str) -> Error {
-    Error::halt(format!("the table `{table}` does not fit: {why}")).because("table_misfit").help(help)
+    Error::halt(format!("the table `{table}` does not fit: {why}"))
+        .because("table_misfit")
+        .help(help)
 }
 
 /// Makes the table and its staging table, and adds columns that are new (nullable, without a value
@@ -92,9 +94,13 @@ pub(super) fn ensure(tx: &Tx<'_>, table: &str, key: &str, columns: &[Column]) ->
         quoted(key),
         staging(table),
     ))?;
-    for (name, plain) in [(quoted(table), table.to_string()), (staging(table), format!("tm_staged_{table}"))] {
+    for (name, plain) in
+        [(quoted(table), table.to_string()), (staging(table), format!("tm_staged_{table}"))]
+    {
         let there = found(tx, &plain)?;
-        for new in columns.iter().filter(|c| !there.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name))) {
+        for new in
+            columns.iter().filter(|c| !there.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)))
+        {
             tx.batch(&format!("ALTER TABLE {name} ADD COLUMN {}", column(new)))?;
         }
     }

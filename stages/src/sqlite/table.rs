@@ -56,13 +56,7 @@ pub struct Keyed<T> {
 
 impl<T: Item> Keyed<T> {
     fn columns(&self) -> Result<&[Column]> {
-        self.columns.as_deref().map_err(|e| {
-            let error = tidemill_pipeline::Error::halt(e.message()).because(e.reason());
-            match e.guidance() {
-                Some(help) => error.help(help),
-                None => error,
-            }
-        })
+        self.columns.as_deref().map_err(tidemill_pipeline::Error::told_again)
     }
 }
 
@@ -93,7 +87,8 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
 
     fn stage(&self, item: &T, origin: Origin) -> Result<Write> {
         let columns = self.columns()?;
-        let mut row = vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
+        let mut row =
+            vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
         row.extend(value::row(item, columns)?);
         let names = names(columns);
         let marks = vec!["?"; row.len()].join(", ");
@@ -101,9 +96,7 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
             "INSERT OR REPLACE INTO {} (tm_run, tm_seq, {names}) VALUES ({marks})",
             staging(&self.name)
         );
-        Ok(Box::new(move |tx| {
-            tx.execute(&sql, params_from_iter(row)).map(|_| ())
-        }))
+        Ok(Box::new(move |tx| tx.execute(&sql, params_from_iter(row)).map(|_| ())))
     }
 
     fn publish(&self, tx: &Tx<'_>, origin: &Origin) -> Result<u64> {

@@ -1,5 +1,5 @@
 //! Tests of parts, indexes and the files of other programs; the shared samples are warcio's.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![expect(clippy::print_stderr, reason = "tests")]
 
 use super::cdxj::{self, Line, lookup, surt};
 use super::digest::digest;

@@ -1,5 +1,4 @@
 //! Tests of records: made, encoded, read, torn and damaged.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::digest::digest;
 use super::record::{NOT_MODIFIED, SAME_PAYLOAD, scrub};
