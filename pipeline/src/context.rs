@@ -188,7 +188,7 @@ impl Context {
     ) -> Result<T> {
         let journaled = self.ledger().read(move |read| calls::recall(read, &key)).await?;
         if let Some(answer) = journaled {
-            self.scene.tally.calls_remembered.fetch_add(1, Relaxed);
+            self.scene.calls_remembered.fetch_add(1, Relaxed);
             return Ok(serde_json::from_slice(&answer)?);
         }
         // An external effect follows: what it depends on must be durable first.
@@ -202,7 +202,7 @@ impl Context {
         self.ledger()
             .commit(move |tx| calls::keep(tx, &key, &bytes, run_no, now.timestamp_millis(), ms))
             .await?;
-        self.scene.tally.calls_made.fetch_add(1, Relaxed);
+        self.scene.calls_made.fetch_add(1, Relaxed);
         Ok(answer)
     }
 

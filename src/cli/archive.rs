@@ -47,7 +47,7 @@ async fn accept(flags: &Flags, tier: &Tier, dir: &Path) -> Result<()> {
         return Ok(());
     };
     let home = home::own(flags, place)?;
-    home.accept_archive(tier, &dir.canonicalize()?).await?;
+    home.accept_archive(tier, &std::path::absolute(dir)?).await?;
     out::line(flags, format!("the home {} uses it from now on", home.root().display()));
     Ok(())
 }

@@ -102,7 +102,7 @@ struct Loose {
 }
 
 #[tokio::test]
-async fn a_row_without_its_key_is_parked_and_never_doubled() {
+async fn a_row_without_its_key_is_parked_and_stops_nothing() {
     let bench = Bench::new();
     for text in ["ebb", "flow"] {
         let source = Notes::of([("a", text), ("none", text)]);

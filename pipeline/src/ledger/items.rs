@@ -1,6 +1,7 @@
 //! Items of a run: recorded, carried over, settled; and what earlier runs knew of a key.
 
 use super::{Read, RunRow, Tx};
+use crate::run::Counts;
 use crate::{Fingerprint, Result};
 use rusqlite::params;
 use serde::Serialize;
@@ -40,11 +41,15 @@ impl ItemState {
 pub(crate) struct Recorded {
     pub(crate) seq: u64,
     pub(crate) key: String,
-    pub(crate) item: Vec<u8>,
+    /// `None` when the source could not read it.
+    pub(crate) item: Option<Vec<u8>>,
     pub(crate) content: Option<Fingerprint>,
 }
 
-/// Records an item that a source yielded.
+/// Why an item waits that the run's limit held back.
+pub(crate) const LIMIT: &str = "limit";
+
+/// Records an item that a source yielded; one that waits from the beginning is over the limit.
 pub(crate) fn record(
     tx: &Tx<'_>,
     run_no: i64,
@@ -53,7 +58,8 @@ pub(crate) fn record(
     state: ItemState,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state, reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             run_no,
             recorded.seq,
@@ -61,7 +67,8 @@ pub(crate) fn record(
             recorded.item,
             recorded.content.as_ref().map(Fingerprint::as_bytes),
             note,
-            state.code()
+            state.code(),
+            (state == ItemState::Waiting).then_some(LIMIT)
         ],
     )
     .map(|_| ())
@@ -108,8 +115,15 @@ pub(crate) fn note(read: &Read<'_>, run_no: i64, key: &str) -> Result<Option<Str
     Ok(read.one(sql, params![run_no, key], |row| row.get(0))?.flatten())
 }
 
+/// How many items the run has passed on: those that count against its limit.
+pub(crate) fn passed(read: &Read<'_>, run_no: i64) -> Result<u64> {
+    let sql = "SELECT count(*) FROM tm_items WHERE run_no = ?1 AND item IS NOT NULL AND state <> 2";
+    Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Takes the waiting items of earlier runs into this one, first in line, with what their steps
-/// remember.
+/// remember. They wait in their old runs too until this one is published: a run that is given up
+/// takes nothing with it.
 pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow) -> Result<u64> {
     let waiting = tx.all(
         "SELECT i.run_no, i.seq FROM tm_items i JOIN tm_runs r USING (run_no)
@@ -131,10 +145,6 @@ pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow) -> Result<u64> {
             "INSERT INTO tm_steps SELECT ?1, ?2, stage_no, fingerprint, input, output
                FROM tm_steps WHERE run_no = ?3 AND seq = ?4",
             params![run.no, seq, old_run, old_seq],
-        )?;
-        tx.execute(
-            "UPDATE tm_items SET state = 5 WHERE run_no = ?1 AND seq = ?2",
-            params![old_run, old_seq],
         )?;
     }
     Ok(waiting.len() as u64)
@@ -272,4 +282,30 @@ impl ParkedItem {
             },
         )
     }
+}
+
+/// Where the run's items ended, over all its attempts, and why some did not get through.
+pub(crate) fn ends(read: &Read<'_>, run_no: i64) -> Result<(Counts, Vec<(String, u64)>)> {
+    let states = read.all(
+        "SELECT state, count(*) FROM tm_items WHERE run_no = ?1 GROUP BY state",
+        params![run_no],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)),
+    )?;
+    let of = |state: ItemState| {
+        states.iter().find(|(code, _)| *code == state.code()).map_or(0, |(_, count)| *count)
+    };
+    let seen = "SELECT count(*) FROM tm_observations WHERE run_no = ?1";
+    let counts = Counts {
+        done: of(ItemState::Done),
+        unchanged: read.one(seen, params![run_no], |row| row.get(0))?.unwrap_or(0),
+        waiting: of(ItemState::Waiting),
+        parked: of(ItemState::Parked),
+    };
+    let reasons = read.all(
+        "SELECT reason, count(*) FROM tm_items WHERE run_no = ?1 AND reason IS NOT NULL
+          GROUP BY reason ORDER BY reason",
+        params![run_no],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((counts, reasons))
 }

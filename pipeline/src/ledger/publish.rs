@@ -32,6 +32,12 @@ pub(crate) fn publish(
     let repeated_keys = remember_items(tx, what)?;
     remember_parked(tx, what)?;
     tx.execute(
+        "UPDATE tm_items SET state = 5 WHERE state = 2 AND run_no < ?1
+            AND run_no IN (SELECT run_no FROM tm_runs WHERE pipeline_no = ?2)
+            AND key IN (SELECT key FROM tm_items WHERE run_no = ?1)",
+        params![what.run.no, what.run.pipeline_no],
+    )?;
+    tx.execute(
         "INSERT INTO tm_cursors SELECT pipeline_no, ?2, cursor FROM tm_runs
           WHERE run_no = ?1 AND cursor IS NOT NULL
          ON CONFLICT DO UPDATE SET cursor = excluded.cursor",

@@ -1,6 +1,6 @@
 //! Runs: begun, resumed, abandoned, published, finished.
 
-use super::{Read, Tx};
+use super::{Read, Tx, items};
 use crate::{Error, Fingerprint, Result};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -166,10 +166,16 @@ pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
         // Waiting items of an unpublished run are simply open again; parked ones get another try too,
         // since nobody has seen them yet.
         tx.execute(
-            "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state IN (2, 3)",
-            params![run_no],
+            "UPDATE tm_items SET state = 0, reason = NULL
+              WHERE run_no = ?1 AND state IN (2, 3) AND item IS NOT NULL AND reason IS NOT ?2",
+            params![run_no, items::LIMIT],
         )?;
-        return Ok((row(tx, run_no)?, true));
+        let run = row(tx, run_no)?;
+        if !run.source_done {
+            // What the source could not read it reads again.
+            tx.execute("DELETE FROM tm_items WHERE run_no = ?1 AND item IS NULL", params![run_no])?;
+        }
+        return Ok((run, true));
     }
     abandon(tx, new.pipeline_no, new.now)?;
     tx.execute(

@@ -59,7 +59,7 @@ CREATE TABLE tm_items (
   run_no  INTEGER NOT NULL,
   seq     INTEGER NOT NULL,
   key     TEXT NOT NULL,
-  item    BLOB NOT NULL,
+  item    BLOB,               -- NULL when the source could not read it
   content BLOB,
   note    TEXT,
   state   INTEGER NOT NULL DEFAULT 0,   -- 0 open, 1 done, 2 waiting, 3 parked, 4 unchanged, 5 carried

@@ -103,9 +103,9 @@ impl<T: Item> Emit<T> {
         let recorded = items::Recorded {
             seq: self.live.next_seq.fetch_add(1, Relaxed) + 1,
             key: yielded.key,
-            item: serde_json::to_vec(&yielded.item).map_err(|e| {
+            item: Some(serde_json::to_vec(&yielded.item).map_err(|e| {
                 Error::halt("the source yields an item that has no JSON form").caused_by(e)
-            })?,
+            })?),
             content: yielded.content,
         };
         let envelope = Envelope {
@@ -117,13 +117,13 @@ impl<T: Item> Emit<T> {
         let run_no = self.live.run.no;
         self.live
             .ledger()
-            .write(recorded.item.len() + 256, move |tx| {
+            .write(recorded.item.as_ref().map_or(0, Vec::len) + 256, move |tx| {
                 items::record(tx, run_no, &recorded, note.as_deref(), state)?;
                 own(tx)
             })
             .await?;
         if full {
-            self.live.count(ItemState::Waiting, &envelope.key, Some("limit"));
+            self.live.tell(ItemState::Waiting, &envelope.key, Some(items::LIMIT));
             return Ok(Sent::Stop);
         }
         self.live.passed.fetch_add(1, Relaxed);
@@ -150,7 +150,7 @@ impl<T: Item> Emit<T> {
                 own(tx)
             })
             .await?;
-        self.live.count(ItemState::Unchanged, key, None);
+        self.live.tell(ItemState::Unchanged, key, None);
         Ok(Sent::Unchanged)
     }
 
@@ -167,8 +167,7 @@ impl<T: Item> Emit<T> {
     ) -> Result<()> {
         let seq = self.live.next_seq.fetch_add(1, Relaxed) + 1;
         let run_no = self.live.run.no;
-        let recorded =
-            items::Recorded { seq, key: key.to_string(), item: b"null".to_vec(), content: None };
+        let recorded = items::Recorded { seq, key: key.to_string(), item: None, content: None };
         self.live
             .ledger()
             .write(256, move |tx| {

@@ -1,6 +1,6 @@
 //! One run from the first question to the report.
 
-use super::live::{Live, Scene};
+use super::live::{Before, Live, Scene};
 use super::progress::{Event, Progress, Silent};
 use super::report::{OffloadReport, RunReport};
 use super::stop::{Stop, Urgency};
@@ -9,9 +9,9 @@ use crate::build::{Blueprint, Job};
 use crate::ledger::{NewRun, RunState, items, pipelines, runs};
 use crate::mill::Home;
 use crate::{Context, Error, Fingerprint, Result};
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How a job is run.
 #[derive(Clone)]
@@ -69,6 +69,7 @@ impl Home {
         scene.progress.event(&Event::Begun { run: &live.run.id, resumed, carried });
         tracing::info!(run = %live.run.id, pipeline = %scene.pipeline, resumed, carried, "run begun");
 
+        let _whole = AbandonOnDrop(Arc::clone(&live));
         (job.drain)(Arc::clone(&live)).await;
         live.joined().await;
         stopped(&live).await?;
@@ -77,6 +78,8 @@ impl Home {
             Ok(published) => published,
             Err(error) => return Err(halted(&live, error).await),
         };
+        let run_no = live.run.no;
+        let (items, reasons) = self.ledger().read(move |read| items::ends(read, run_no)).await?;
         let (offload, retention) = finish::archive(&scene, gate.as_ref()).await?;
         let state = match offload.state.as_str() {
             "waiting" => RunState::Published,
@@ -89,22 +92,28 @@ impl Home {
             resumed,
             state,
             carried,
-            items: scene.tally.counts(),
-            calls_made: scene.tally.calls_made.load(std::sync::atomic::Ordering::Relaxed),
-            calls_remembered: scene
-                .tally
-                .calls_remembered
-                .load(std::sync::atomic::Ordering::Relaxed),
+            items,
+            calls_made: scene.calls_made.load(Relaxed),
+            calls_remembered: scene.calls_remembered.load(Relaxed),
             changed_rows: published.changed_rows,
             repeated_keys: published.repeated_keys,
             said: scene.said(),
-            reasons: scene.tally.reasons(),
+            reasons,
             offload,
             retention,
             millis: u64::try_from((self.clock().now() - begun).num_milliseconds()).unwrap_or(0),
         };
         keep_report(&live, state, &report).await?;
         Ok(report)
+    }
+}
+
+/// Ends a run's tasks when the run itself is dropped in the middle.
+struct AbandonOnDrop(Arc<Live>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -201,11 +210,15 @@ async fn begin(
         })
         .await?;
     let (run_no, all) = (run.no, !run.source_done);
-    let (seen, last) = home
+    let before = home
         .ledger()
         .read(move |read| {
             let keys = if all { items::keys(read, run_no)? } else { Vec::new() };
-            Ok((keys.into_iter().collect::<HashSet<_>>(), items::last_seq(read, run_no)?))
+            Ok(Before {
+                keys: keys.into_iter().collect(),
+                last_seq: items::last_seq(read, run_no)?,
+                passed: items::passed(read, run_no)?,
+            })
         })
         .await?;
     let live = Live::new(
@@ -214,8 +227,7 @@ async fn begin(
         Arc::clone(blueprint),
         prepared.fingerprints,
         chain,
-        seen,
-        last,
+        before,
     );
     Ok((Arc::new(live), carried, resumed))
 }
@@ -235,8 +247,9 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
     if live.scene.stop.urgency() == Urgency::Go {
         return Ok(());
     }
+    let run_no = live.run.no;
     live.ledger().flush().await?;
-    let counts = live.scene.tally.counts();
+    let (counts, _) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
     Err(Error::halt(format!("interrupted; {} items are through and remembered", counts.done))
         .because("interrupted")
         .help("run the same command again: it goes on where it was"))

@@ -88,10 +88,12 @@ pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
         .read(move |read| {
             let newest = RunRow::unfinished(read, no)?.pop();
             let tables = read
-                .one("SELECT tables FROM tm_pipelines WHERE pipeline_no = ?1", [no], |row| {
-                    row.get::<_, String>(0)
-                })?
-                .unwrap_or_default();
+                .one(
+                    "SELECT tables FROM tm_pipelines WHERE pipeline_no = ?1 AND archive IS NOT NULL",
+                    [no],
+                    |row| row.get::<_, String>(0),
+                )?
+                .unwrap_or_default(); // without an archive there is nowhere to keep snapshots
             let Some(run) = newest.filter(|run| run.changed_rows > 0) else {
                 return Ok((None, vec![]));
             };

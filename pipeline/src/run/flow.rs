@@ -56,7 +56,12 @@ where
     F: Future<Output = Result<Option<Envelope<Out>>>>,
 {
     while let Some(envelope) = next(live, input).await {
-        if let Some(done) = work(envelope).await?
+        let done = tokio::select! {
+            biased;
+            () = live.scene.stop.reached(Urgency::Abort) => return Ok(()),
+            done = work(envelope) => done?,
+        };
+        if let Some(done) = done
             && out.send(done).await.is_err()
         {
             return Ok(()); // the run stops; what is remembered is not lost

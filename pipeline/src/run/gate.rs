@@ -27,7 +27,7 @@ pub struct Gate {
 /// # Errors
 /// `archive_new` when it was never initialised, `archive_foreign` when another one is there.
 pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>) -> Result<Gate> {
-    let root = resolve(home, place.unwrap_or(&archive.at))?;
+    let root = resolve(home, place.unwrap_or(&archive.at));
     let name = root.to_string_lossy().into_owned();
     let known = home.ledger().read(move |read| offloads::known_archive(read, &name)).await?;
     let inside = root.starts_with(home.root());
@@ -90,14 +90,10 @@ fn look(
     Ok(Presence::Here(tier))
 }
 
-/// The absolute place of an archive; a relative one lies in the home.
-fn resolve(home: &Home, place: &Path) -> Result<PathBuf> {
-    let root = home.root().join(place);
-    match root.canonicalize() {
-        Ok(real) => Ok(real),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(root),
-        Err(e) => Err(Error::halt(format!("cannot look at {}", root.display())).caused_by(e)),
-    }
+/// The absolute place of an archive; a relative one lies in the home. Links in it are left as they
+/// are: where they lead is known only while the disk behind them is there.
+fn resolve(home: &Home, place: &Path) -> PathBuf {
+    home.root().join(place).components().collect()
 }
 
 fn never(root: &Path) -> Error {

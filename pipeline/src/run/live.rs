@@ -1,6 +1,5 @@
 //! What a run at work shares among its tasks.
 
-use super::outcome::Tally;
 use super::progress::{Event, Progress};
 use super::stop::Stop;
 use crate::build::Blueprint;
@@ -11,6 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// What is there before a run has begun: the home, the pipeline, who listens.
 pub(crate) struct Scene {
@@ -19,7 +19,9 @@ pub(crate) struct Scene {
     pub(crate) pipeline_no: i64,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) stop: Stop,
-    pub(crate) tally: Tally,
+    /// Calls to models that were made, and that were answered from memory.
+    pub(crate) calls_made: AtomicU64,
+    pub(crate) calls_remembered: AtomicU64,
     said: Mutex<Vec<String>>,
 }
 
@@ -37,7 +39,8 @@ impl Scene {
             pipeline_no,
             progress,
             stop,
-            tally: Tally::default(),
+            calls_made: AtomicU64::new(0),
+            calls_remembered: AtomicU64::new(0),
             said: Mutex::new(Vec::new()),
         }
     }
@@ -76,7 +79,16 @@ pub(crate) struct Live {
     artifacts: Mutex<BTreeSet<(String, String)>>,
     halted: Mutex<Option<Error>>,
     /// The tasks that move the items: a run has ended when all of them have.
-    tasks: Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    aborts: Mutex<Vec<AbortHandle>>,
+}
+
+/// What the run has already, when it was resumed or took over waiting items.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) keys: HashSet<String>,
+    pub(crate) last_seq: u64,
+    pub(crate) passed: u64,
 }
 
 impl Live {
@@ -86,8 +98,7 @@ impl Live {
         blueprint: Arc<Blueprint>,
         fingerprints: Vec<Fingerprint>,
         chain: Fingerprint,
-        seen: HashSet<String>,
-        last_seq: u64,
+        before: Before,
     ) -> Self {
         Self {
             scene,
@@ -95,13 +106,14 @@ impl Live {
             blueprint,
             fingerprints,
             chain,
-            resumed_to: last_seq,
-            next_seq: AtomicU64::new(last_seq),
-            passed: AtomicU64::new(0),
-            seen,
+            resumed_to: before.last_seq,
+            next_seq: AtomicU64::new(before.last_seq),
+            passed: AtomicU64::new(before.passed),
+            seen: before.keys,
             artifacts: Mutex::new(BTreeSet::new()),
             halted: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
+            aborts: Mutex::new(Vec::new()),
         }
     }
 
@@ -113,7 +125,15 @@ impl Live {
                 live.halt(error);
             }
         });
+        let abort = task.abort_handle();
+        self.aborts.lock().unwrap_or_else(PoisonError::into_inner).push(abort);
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Ends the tasks of a run that nobody waits for any more; tasks that have ended do not mind.
+    pub(crate) fn abandon(&self) {
+        let aborts = self.aborts.lock().unwrap_or_else(PoisonError::into_inner);
+        aborts.iter().for_each(AbortHandle::abort);
     }
 
     /// Returns when all tasks of the flow have ended: what was in hand is finished and remembered.

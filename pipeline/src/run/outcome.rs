@@ -1,56 +1,9 @@
-//! Where items end: the ledger row, the counters and the progress event of each.
+//! Where items end: the ledger row and the progress event of each.
 
 use super::live::Live;
 use super::progress::Event;
-use super::report::Counts;
 use crate::ledger::{ItemState, items};
 use crate::{Error, Result, Verdict};
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
-
-/// The counters of a run.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    done: AtomicU64,
-    unchanged: AtomicU64,
-    waiting: AtomicU64,
-    parked: AtomicU64,
-    pub(crate) calls_made: AtomicU64,
-    pub(crate) calls_remembered: AtomicU64,
-    reasons: Mutex<BTreeMap<String, u64>>,
-}
-
-impl Tally {
-    fn count(&self, state: ItemState, reason: Option<&str>) {
-        let counter = match state {
-            ItemState::Done => &self.done,
-            ItemState::Unchanged => &self.unchanged,
-            ItemState::Waiting => &self.waiting,
-            ItemState::Parked => &self.parked,
-            ItemState::Open | ItemState::Carried => return,
-        };
-        counter.fetch_add(1, Relaxed);
-        if let Some(reason) = reason {
-            let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-            *reasons.entry(reason.to_string()).or_default() += 1;
-        }
-    }
-
-    pub(crate) fn counts(&self) -> Counts {
-        Counts {
-            done: self.done.load(Relaxed),
-            unchanged: self.unchanged.load(Relaxed),
-            waiting: self.waiting.load(Relaxed),
-            parked: self.parked.load(Relaxed),
-        }
-    }
-
-    pub(crate) fn reasons(&self) -> Vec<(String, u64)> {
-        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        reasons.iter().map(|(reason, count)| (reason.clone(), *count)).collect()
-    }
-}
 
 impl Live {
     /// The item is through.
@@ -96,7 +49,7 @@ impl Live {
         self.ledger()
             .write(128, move |tx| items::settle(tx, run_no, seq, state, setback.as_ref()))
             .await?;
-        self.count(state, key, reason.as_deref());
+        self.tell(state, key, reason.as_deref());
         Ok(())
     }
 
@@ -108,13 +61,12 @@ impl Live {
                 items::observation(tx, run_no, &owned, None, now)
             })
             .await?;
-        self.count(ItemState::Unchanged, key, None);
+        self.tell(ItemState::Unchanged, key, None);
         Ok(())
     }
 
-    /// Counts an end and tells the progress.
-    pub(crate) fn count(&self, state: ItemState, key: &str, reason: Option<&str>) {
-        self.scene.tally.count(state, reason);
+    /// Tells the progress where an item ended.
+    pub(crate) fn tell(&self, state: ItemState, key: &str, reason: Option<&str>) {
         self.scene.progress.event(&Event::Settled { state, key, reason });
     }
 }

@@ -7,7 +7,6 @@ use super::stop::Urgency;
 use crate::ledger::{items, runs};
 use crate::{Context, Envelope, Error, Item, Result, Source, Verdict};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc;
 
 const PAGE: u32 = 256;
@@ -55,14 +54,13 @@ async fn replay_recorded<T: Item>(live: &Live, out: &mpsc::Sender<Envelope<T>>) 
             live.ledger().read(move |read| items::open_after(read, run_no, after, PAGE)).await?;
         let Some(end) = page.last().map(|recorded| recorded.seq) else { break };
         for recorded in page {
-            let item = serde_json::from_slice(&recorded.item).map_err(|e| {
+            let item = serde_json::from_slice(&recorded.item.unwrap_or_default()).map_err(|e| {
                 Error::halt(format!("the recorded item {} has another shape now", recorded.key))
                     .because("item_changed")
                     .caused_by(e)
                     .help("the item's type changed in the middle of a run: undo the change and let the run finish first")
             })?;
             let envelope = Envelope { seq: recorded.seq, key: Arc::from(recorded.key), item };
-            live.passed.fetch_add(1, Relaxed);
             if out.send(envelope).await.is_err() {
                 return Ok(false);
             }

@@ -106,3 +106,12 @@ pub(super) fn ensure(tx: &Tx<'_>, table: &str, key: &str, columns: &[Column]) ->
     }
     Ok(())
 }
+
+/// The table's columns that the type no longer has.
+pub(super) fn gone(read: &Read<'_>, table: &str, columns: &[Column]) -> Result<Vec<String>> {
+    let ours = |name: &str| {
+        name == RUN || columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+    };
+    let names = found(read, table)?.into_iter().map(|column| column.name);
+    Ok(names.filter(|name| !ours(name)).collect())
+}

@@ -89,7 +89,7 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
         let columns = self.columns()?;
         let mut row =
             vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
-        row.extend(value::row(item, columns)?);
+        row.extend(value::row(item, columns, &self.key)?);
         let names = names(columns);
         let marks = vec!["?"; row.len()].join(", ");
         let sql = format!(
@@ -110,25 +110,29 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
             ),
             params![origin.run_no],
         )?;
-        let others: Vec<&Column> = columns.iter().filter(|c| c.name != self.key).collect();
-        let set = |c: &&Column| format!("{0} = excluded.{0}", quoted(&c.name));
-        let differs = |c: &&Column| format!("{table}.{0} IS NOT excluded.{0}", quoted(&c.name));
-        let conflict = if others.is_empty() {
+        let mut others: Vec<String> = columns.iter().map(|c| quoted(&c.name)).collect();
+        others.retain(|name| *name != key);
+        // Columns that the type no longer has: no old value may stand beside a new row's.
+        let gone: Vec<String> =
+            schema::gone(tx, &self.name, columns)?.iter().map(|name| quoted(name)).collect();
+        let set = others.iter().map(|name| format!("{name} = excluded.{name}"));
+        let set = set.chain(gone.iter().map(|name| format!("{name} = NULL")));
+        let differs = others.iter().map(|name| format!("{table}.{name} IS NOT excluded.{name}"));
+        let differs = differs.chain(gone.iter().map(|name| format!("{table}.{name} IS NOT NULL")));
+        let (set, differs) = (set.collect::<Vec<_>>(), differs.collect::<Vec<_>>());
+        let conflict = if set.is_empty() {
             "DO NOTHING".to_string()
         } else {
-            format!(
-                "DO UPDATE SET {}, {RUN} = excluded.{RUN} WHERE {}",
-                others.iter().map(set).collect::<Vec<_>>().join(", "),
-                others.iter().map(differs).collect::<Vec<_>>().join(" OR "),
-            )
+            let (set, differs) = (set.join(", "), differs.join(" OR "));
+            format!("DO UPDATE SET {set}, {RUN} = excluded.{RUN} WHERE {differs}")
         };
-        // In order of seq: when a key comes twice, the later row wins. A row that is the same as
-        // the one that is there is no change.
+        // When a key comes twice, the row with the highest seq wins: SQLite takes the other columns
+        // from the row that holds the maximum. A row that is as it was is no change.
+        let names = names(columns);
         let sql = format!(
-            "INSERT INTO {table} ({}, {RUN}) SELECT {}, ?2 FROM {staged} WHERE tm_run = ?1
-              ORDER BY tm_seq ON CONFLICT ({key}) {conflict}",
-            names(columns),
-            names(columns),
+            "INSERT INTO {table} ({names}, {RUN})
+             SELECT {names}, ?2 FROM (SELECT {names}, max(tm_seq) FROM {staged} WHERE tm_run = ?1 GROUP BY {key})
+              WHERE true ON CONFLICT ({key}) {conflict}"
         );
         let changed = tx.execute(&sql, params![origin.run_no, origin.run])?;
         tx.execute(&format!("DELETE FROM {staged} WHERE tm_run <= ?1"), params![origin.run_no])?;

@@ -6,11 +6,16 @@ use serde_json::Value as Json;
 use tidemill_pipeline::ledger::types::Value;
 use tidemill_pipeline::{Error, Result};
 
-/// The values of an item in the order of the columns.
-pub(super) fn row(item: &impl Serialize, columns: &[Column]) -> Result<Vec<Value>> {
+/// The values of an item in the order of the columns; the key must not be null.
+pub(super) fn row(item: &impl Serialize, columns: &[Column], key: &str) -> Result<Vec<Value>> {
     let Json::Object(mut fields) = serde_json::to_value(item)? else {
         return Err(Error::park("the item is no object with fields").because("row_does_not_fit"));
     };
+    if fields.get(key).is_none_or(Json::is_null) {
+        return Err(Error::park(format!("the row has no `{key}`, by which the table is keyed"))
+            .because("row_without_key")
+            .help("fill the field in a step before the table, or key the table by another one"));
+    }
     columns
         .iter()
         .map(|column| value(column, fields.remove(&column.name).unwrap_or(Json::Null)))
