@@ -12,6 +12,7 @@ mod bad_input;
 mod demo;
 mod digest;
 mod engine;
+mod examples;
 mod kill;
 mod models;
 mod project;

@@ -168,6 +168,12 @@ impl Error {
         text
     }
 
+    /// What failed, without its causes.
+    #[must_use]
+    pub fn headline(&self) -> &str {
+        &self.0.message
+    }
+
     /// What to do next, if it is known.
     #[must_use]
     pub fn guidance(&self) -> Option<&str> {

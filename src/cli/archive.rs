@@ -39,8 +39,8 @@ pub(super) async fn run(flags: &Flags, verb: &Verb) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// A home that knew another archive at this place takes this one from now on. Only with an
-/// explicit `--home`: the default home may have nothing to do with it.
+/// A home that knew another archive at this place takes this one from now on. Only when the home
+/// was named (`--home`, `TIDEMILL_HOME`): the default home may have nothing to do with it.
 async fn accept(flags: &Flags, tier: &Tier, dir: &Path) -> Result<()> {
     let Some(place) = flags.home.as_deref().filter(|place| place.join("tidemill.db").is_file())
     else {
@@ -48,6 +48,9 @@ async fn accept(flags: &Flags, tier: &Tier, dir: &Path) -> Result<()> {
     };
     let home = home::own(flags, place)?;
     home.accept_archive(tier, &std::path::absolute(dir)?).await?;
-    out::line(flags, format!("the home {} uses it from now on", home.root().display()));
+    out::line(
+        flags,
+        format!("the home {} accepts it at this place from now on", home.root().display()),
+    );
     Ok(())
 }

@@ -29,14 +29,14 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     let job = job(&options);
     run_verb::where_am_i(flags, &home, &job).await?;
     let (outcome, report) = drive::drive(flags, &home, &job, false).await?;
-    let root = home.root().display();
+    let (root, program) = (home.root().display(), out::program());
     for line in [
         String::new(),
         "Look at it:".into(),
-        format!("  tidemill read --home {root}"),
+        format!("  {program} read --home {root}"),
         format!("  sqlite3 {root}/tidemill.db 'SELECT title, method FROM digests'"),
         format!("  ls -R {}", report.offload.archive.as_deref().unwrap_or("archive")),
-        format!("  tidemill verify --home {root}"),
+        format!("  {program} verify --home {root}"),
         format!("Run it again: nothing changed, so no model is asked. Remove it: rm -r {root}"),
     ] {
         out::line(flags, line);

@@ -77,7 +77,10 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     run_verb::where_am_i(flags, &home, &job).await?;
     let (outcome, report) = drive::drive(flags, &home, &job, args.strict_archive).await?;
     if report.items.done > 0 {
-        out::line(flags, format!("read    tidemill read --home {}", home.root().display()));
+        out::line(
+            flags,
+            format!("read    {} read --home {}", out::program(), home.root().display()),
+        );
     }
     out::json(flags, &report)?;
     Ok(outcome)

@@ -26,8 +26,10 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
                 Url::parse(&args.page).or_park().doing(format!("`{}` is no address", args.page))?;
             get_once(&url, SystemClock.now()).await?
         } else {
-            let body =
-                std::fs::read(&args.page).or_halt().doing(format!("cannot read {}", args.page))?;
+            let body = std::fs::read(&args.page)
+                .or_halt()
+                .doing(format!("cannot read {}", args.page))
+                .map_err(|e| e.help("name a file that is there, or an address with http(s)://"))?;
             let path = std::path::absolute(Path::new(&args.page))?;
             let file = Url::from_file_path(path).ok();
             let url = args.url.clone().or(file).ok_or_else(|| {

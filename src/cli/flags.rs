@@ -3,25 +3,28 @@
 use clap::Args;
 use std::path::PathBuf;
 
+/// Under this heading they stand in the help of each verb.
+const EVERYWHERE: &str = "Everywhere";
+
 /// The flags that every verb takes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Flags {
     /// The mill's home: ledger and scratch, on a local SSD
-    #[arg(long, global = true, env = "TIDEMILL_HOME", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "TIDEMILL_HOME", value_name = "DIR")]
     pub(super) home: Option<PathBuf>,
     /// The archive: a folder on the HDD or NAS [default: HOME/archive, or what the code says]
-    #[arg(long, global = true, env = "TIDEMILL_ARCHIVE", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "TIDEMILL_ARCHIVE", value_name = "DIR")]
     pub(super) archive: Option<PathBuf>,
     /// Print one JSON report on stdout; logs and progress go to stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
     /// Say more: -v what happens, -vv every decision
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
     /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Use a home on a file system that SQLite cannot trust (NFS, SMB, exFAT, FUSE)
-    #[arg(long, global = true, hide_short_help = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true)]
     pub(super) any_file_system: bool,
 }

@@ -4,6 +4,7 @@ use super::flags::Flags;
 use super::out;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tidemill_pipeline::ledger::PipelineRow;
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::{Error, Mill, Result};
 
@@ -49,6 +50,23 @@ pub(super) fn look(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
     let home = open(flags, &place(flags, mill)?, HomeOptions::default())?;
     out::line(flags, format!("home {}", home.root().display()));
     Ok(home)
+}
+
+/// Refuses the name of a pipeline that neither the code nor the home knows.
+pub(super) async fn known(flags: &Flags, mill: Option<&Mill>, name: Option<&str>) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    if let Some(mill) = mill {
+        return mill.find(Some(name)).map(|_| ());
+    }
+    let home = open(flags, &place(flags, None)?, HomeOptions::default())?;
+    let rows = home.ledger().read(PipelineRow::all).await?;
+    if rows.iter().any(|row| row.name == name) {
+        return Ok(());
+    }
+    let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
+    Err(Error::halt(format!("this home has no pipeline `{name}`"))
+        .because("usage")
+        .help(format!("it has: {}", names.join(", "))))
 }
 
 fn open(flags: &Flags, place: &Path, options: HomeOptions) -> Result<Arc<Home>> {

@@ -65,6 +65,15 @@ fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// How this program is called from here: by its name, or through cargo where it was built.
+pub(super) fn program() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let built_here = path.ancestors().any(|folder| folder.ends_with("target"))
+        && std::path::Path::new("Cargo.toml").is_file();
+    if built_here { "cargo run --".into() } else { name }
+}
+
 /// The first characters of a text, on one line.
 pub(super) fn short(text: &str, width: usize) -> String {
     let text = plain(text).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -13,6 +13,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    home::known(flags, mill, args.pipeline.as_deref()).await?;
     let home = home::look(flags, mill)?;
     let wanted = args.pipeline.clone();
     let items = home.ledger().read(move |read| ParkedItem::all(read, wanted.as_deref())).await?;

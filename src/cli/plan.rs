@@ -72,6 +72,7 @@ fn of_code(args: &Args, mill: &Mill) -> Result<Vec<Plan>> {
 
 /// Without the code: as the pipelines were at their last run.
 async fn of_ledger(flags: &Flags, args: &Args) -> Result<Vec<Plan>> {
+    home::known(flags, None, args.pipeline.as_deref()).await?;
     let home = home::look(flags, None)?;
     let wanted = args.pipeline.clone();
     let rows = home

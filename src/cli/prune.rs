@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tidemill_pipeline::ledger::PipelineRow;
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::{PruneReport, apply, decide, open_gate};
+use tidemill_pipeline::tier::{self, Presence};
 use tidemill_pipeline::{Archive, Error, Mill, Result};
 
 #[derive(Debug, clap::Args)]
@@ -14,7 +15,7 @@ pub(super) struct Args {
     /// Only show what would go and why; touch nothing
     #[arg(long)]
     dry_run: bool,
-    /// Carry out a plan that takes away more than half of a dataset's runs
+    /// Carry out a plan that takes away more than ten runs of a dataset, and more than half of them
     #[arg(long)]
     yes: bool,
     /// The pipeline; all when left out
@@ -22,6 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    home::known(flags, mill, args.pipeline.as_deref()).await?;
     let home = if args.dry_run {
         home::look(flags, mill)?
     } else {
@@ -71,7 +73,12 @@ async fn one(
     archive: &Archive,
 ) -> Result<PruneReport> {
     out::line(flags, format!("{pipeline}: {archive}"));
-    let lines = decide(home, pipeline, archive).await?;
+    let at = flags.archive.as_deref().unwrap_or(archive.place());
+    let id = match tier::look(&home.root().join(at), None) {
+        Presence::Here(tier) => Some(tier.id),
+        _ => None, // it is away: the plan is made from what the ledger knows of all archives
+    };
+    let lines = decide(home, pipeline, archive, id.as_deref()).await?;
     for line in &lines {
         let what = if line.keep { "keep " } else { "prune" };
         let reasons = line.reasons.join(", ");
@@ -103,5 +110,8 @@ async fn one(
             .because("archive_away")
             .help("mount it and prune again; nothing was touched"));
     };
-    apply(home, &tier, lines, args.yes).await
+    let report = apply(home, &tier, lines, args.yes).await?;
+    let gone = out::count(report.decisions.len() as u64, "run");
+    out::line(flags, format!("  {} kept, {gone} let go", report.kept));
+    Ok(report)
 }

@@ -36,6 +36,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    home::known(flags, mill, args.pipeline.as_deref()).await?;
     let home = home::look(flags, mill)?;
     let since = home.clock().now() - args.since;
     let since = since.format("%Y%m%dT%H%M%SZ").to_string();
@@ -108,10 +109,9 @@ fn print(flags: &Flags, row: &Map<String, Json>) {
         [text("published"), text("language"), by].into_iter().filter(|t| !t.is_empty()).collect();
     out::result(flags, format!("\n{}", out::short(text("title"), 100)));
     out::result(flags, out::wrapped(text("summary"), 92, "  "));
-    out::result(
-        flags,
-        format!("  {} · {}", out::plain(text("url")), out::plain(&about.join(" · "))),
-    );
+    let mut line = vec![text("url")];
+    line.extend(about);
+    out::result(flags, format!("  {}", out::plain(&line.join(" · "))));
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::{
 use crate::Outcome;
 use clap::Parser;
 use std::future::Future;
+use std::io::IsTerminal;
 use tidemill_pipeline::{Error, Mill, Result};
 use tracing_subscriber::EnvFilter;
 
@@ -85,6 +86,7 @@ fn log(flags: &Flags) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
 }

@@ -66,8 +66,12 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
         out::bytes(status.wal_bytes)
     ));
     for p in &status.pipelines {
+        let planned = mill.and_then(|mill| mill.find(Some(&p.pipeline)).ok());
+        let next = planned.and_then(|planned| planned.next(home.clock().as_ref(), home.zone()));
+        let next =
+            next.map_or(String::new(), |at| format!(" · next {}", at.format("%Y-%m-%d %H:%M")));
         line(format!(
-            "{}: {} known · {} stale · {} waiting · {} parked · {} archived",
+            "{}: {} known · {} stale · {} waiting · {} parked · {} archived{next}",
             p.pipeline,
             p.known,
             p.stale,
@@ -75,11 +79,6 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
             p.parked,
             out::bytes(p.archived_bytes)
         ));
-    }
-    for planned in mill.map(Mill::planned).unwrap_or_default() {
-        if let Some(next) = planned.next(home.clock().as_ref(), home.zone()) {
-            line(format!("{}: next {}", planned.job.name(), next.format("%Y-%m-%d %H:%M")));
-        }
     }
     if !status.runs.is_empty() {
         line("runs".into());

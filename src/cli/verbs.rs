@@ -41,7 +41,7 @@ pub(super) struct StockCli {
 /// What every program of tidemill can do with a home.
 #[derive(Debug, Subcommand)]
 pub(super) enum MillVerb {
-    /// Run a pipeline now, or go on with its unfinished run
+    /// Run a pipeline of a program of your own, or go on with its unfinished run
     #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
     Run(run::Args),
     /// Show the steps of the pipelines and how each keeps what it did

@@ -183,7 +183,7 @@ pub(crate) fn settle(
     .map(|_| ())
 }
 
-/// Keeps the content hash and note that a stage said for an item.
+/// Keeps the content hash and note that a stage said for an item; a hash that the source said stays.
 pub(crate) fn observe(
     tx: &Tx<'_>,
     run_no: i64,
@@ -192,7 +192,7 @@ pub(crate) fn observe(
     note: Option<&str>,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE tm_items SET content = ?3, note = ?4 WHERE run_no = ?1 AND seq = ?2",
+        "UPDATE tm_items SET content = coalesce(content, ?3), note = ?4 WHERE run_no = ?1 AND seq = ?2",
         params![run_no, seq, content.as_bytes(), note],
     )
     .map(|_| ())

@@ -120,12 +120,13 @@ impl OffloadRow {
         Self::select(read, filter, params![pipeline])
     }
 
-    /// Everything that is in an archive, oldest run first.
+    /// Everything that is in an archive (in any, or in the one with this id), oldest run first.
     ///
     /// # Errors
     /// When the ledger refuses.
-    pub fn archived(read: &Read<'_>, pipeline: &str) -> Result<Vec<Self>> {
-        Self::select(read, "o.state = 'done' AND p.name = ?1", params![pipeline])
+    pub fn archived(read: &Read<'_>, pipeline: &str, archive: Option<&str>) -> Result<Vec<Self>> {
+        let filter = "o.state = 'done' AND p.name = ?1 AND (?2 IS NULL OR o.archive = ?2)";
+        Self::select(read, filter, params![pipeline, archive])
     }
 
     /// Everything of one run.

@@ -175,7 +175,8 @@ async fn prepare(scene: &Arc<Scene>, blueprint: &Blueprint) -> Result<Prepared> 
     for files in &blueprint.files {
         files.check(&cx)?;
     }
-    let chain = Fingerprint::of(&fingerprints);
+    // The source is not part of the chain: one feed more makes no answer stale.
+    let chain = Fingerprint::of(fingerprints.get(1..).unwrap_or_default());
     Ok(Prepared { fingerprints, chain, plan: serde_json::to_string(&nodes)? })
 }
 
@@ -250,7 +251,11 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
     let run_no = live.run.no;
     live.ledger().flush().await?;
     let (counts, _) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
-    Err(Error::halt(format!("interrupted; {} items are through and remembered", counts.done))
+    let through = match counts.done {
+        1 => "1 item is through".to_string(),
+        n => format!("{n} items are through"),
+    };
+    Err(Error::halt(format!("interrupted; {through} and remembered"))
         .because("interrupted")
         .help("run the same command again: it goes on where it was"))
 }

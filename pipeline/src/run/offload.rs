@@ -54,7 +54,7 @@ impl OffloadReport {
 
 /// Notes why a run's files stay on scratch for now.
 async fn hold(scene: &Scene, mut row: OffloadRow, why: &str) -> Result<OffloadRow> {
-    tracing::warn!(run = %row.run, dataset = %row.dataset, why, "offload waits");
+    tracing::info!(run = %row.run, dataset = %row.dataset, why, "offload waits");
     row.note = Some(why.to_string());
     advance(scene, row.clone(), row.state).await?;
     Ok(row)

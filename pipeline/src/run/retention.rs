@@ -21,17 +21,23 @@ const GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A plan that takes away more runs of a dataset than this, and more than half, needs a yes.
 const LARGE: usize = 10;
 
-/// Decides for every archived run of a pipeline whether it stays; touches nothing.
+/// Decides for every archived run of a pipeline whether it stays; touches nothing. With the id of
+/// an archive only its runs are looked at.
 ///
 /// # Errors
 /// When the ledger refuses, or a policy for snapshots is empty.
-pub async fn decide(home: &Arc<Home>, pipeline: &str, archive: &Archive) -> Result<Vec<PruneLine>> {
-    let name = pipeline.to_string();
+pub async fn decide(
+    home: &Arc<Home>,
+    pipeline: &str,
+    archive: &Archive,
+    tier: Option<&str>,
+) -> Result<Vec<PruneLine>> {
+    let (name, id) = (pipeline.to_string(), tier.map(str::to_string));
     let (archived, under_way, references) = home
         .ledger()
         .read(move |read| {
             Ok((
-                OffloadRow::archived(read, &name)?,
+                OffloadRow::archived(read, &name, id.as_deref())?,
                 OffloadRow::under_way(read, Some(&name))?,
                 offloads::references(read, &name)?,
             ))
@@ -195,10 +201,7 @@ pub(crate) async fn after_run(scene: &Arc<Scene>, gate: &Gate) -> Result<PruneRe
         return Ok(PruneReport::default());
     };
     let archive: Archive = serde_json::from_str(&archive)?;
-    let lines = decide(&scene.home, &scene.pipeline, &archive).await?;
-    if lines.iter().all(|line| line.keep) {
-        return Ok(PruneReport { kept: lines.len() as u64, ..PruneReport::default() });
-    }
+    let lines = decide(&scene.home, &scene.pipeline, &archive, Some(&tier.id)).await?;
     let report = match apply(&scene.home, tier, lines, false).await {
         Err(error) if error.verdict() == crate::Verdict::Wait => {
             PruneReport { held_back: Some(error.message()), ..PruneReport::default() }

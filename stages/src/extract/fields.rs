@@ -16,17 +16,19 @@ pub struct Fields {
     pub values: BTreeMap<String, Vec<String>>,
 }
 
-/// A stage that reads declared fields from pages.
+/// A stage that reads declared fields from pages. A selector that cannot be read is told when the
+/// run is prepared, before any request.
 ///
 /// ```
 /// use tidemill_stages::extract::Select;
-/// let prices = Select::new().text("name", "h1")?.attribute("image", "img.main", "src")?;
+/// let prices = Select::new().text("name", "h1").attribute("image", "img.main", "src");
 /// # let _ = prices;
-/// # Ok::<(), tidemill_pipeline::Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Select {
     fields: Vec<Field>,
+    /// The first selector that cannot be read, with its field and why.
+    mistake: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,29 +47,28 @@ impl Select {
     }
 
     /// The text of the elements that a CSS selector finds.
-    ///
-    /// # Errors
-    /// When the selector cannot be read.
-    pub fn text(self, name: &str, css: &str) -> Result<Self> {
+    #[must_use]
+    pub fn text(self, name: &str, css: &str) -> Self {
         self.field(name, css, None)
     }
 
     /// An attribute of the elements that a CSS selector finds.
-    ///
-    /// # Errors
-    /// When the selector cannot be read.
-    pub fn attribute(self, name: &str, css: &str, attribute: &str) -> Result<Self> {
+    #[must_use]
+    pub fn attribute(self, name: &str, css: &str, attribute: &str) -> Self {
         self.field(name, css, Some(attribute.to_string()))
     }
 
-    fn field(mut self, name: &str, css: &str, attribute: Option<String>) -> Result<Self> {
-        let selector = Selector::parse(css).map_err(|e| {
-            Error::halt(format!("the selector `{css}` of field `{name}` cannot be read: {e}"))
-                .because("bad_selector")
-                .help("write a CSS selector, for instance `article h1`")
-        })?;
-        self.fields.push(Field { name: name.into(), css: css.into(), selector, attribute });
-        Ok(self)
+    fn field(mut self, name: &str, css: &str, attribute: Option<String>) -> Self {
+        match Selector::parse(css) {
+            Ok(selector) => {
+                self.fields.push(Field { name: name.into(), css: css.into(), selector, attribute });
+            }
+            Err(error) => {
+                let mistake = format!("the selector `{css}` of field `{name}` cannot be read: {error}");
+                self.mistake.get_or_insert(mistake);
+            }
+        }
+        self
     }
 
     /// Reads the fields from HTML.
@@ -101,6 +102,15 @@ impl Step for Select {
         let described: Vec<_> =
             self.fields.iter().map(|f| (&f.name, &f.css, &f.attribute)).collect();
         Fingerprint::of(&described)
+    }
+
+    async fn prepare(&self, _cx: &Context) -> Result<Fingerprint> {
+        match &self.mistake {
+            None => Ok(self.fingerprint()),
+            Some(mistake) => Err(Error::halt(mistake.clone())
+                .because("bad_selector")
+                .help("write a CSS selector, for instance `article h1`")),
+        }
     }
 }
 

@@ -118,7 +118,10 @@ impl Feed {
         let url = seed(text, cx)?;
         let ask = Ask { known: cursor.get(url.as_str()).cloned(), url: url.clone(), private: true };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
-        let Visit::New(visited) = visit else { return Ok(Sent::Unchanged) };
+        let Visit::New(visited) = visit else {
+            let entries = cursor.get(url.as_str()).map(|note| note.links.clone());
+            return same(url.as_str(), &entries.unwrap_or_default(), out, cx).await;
+        };
         let Visited { page, note, body } = *visited;
         let base = page.final_url.parse().unwrap_or(url.clone());
         let mut entries =
@@ -126,15 +129,32 @@ impl Feed {
         if !cursor.contains_key(url.as_str()) {
             entries.truncate(FIRST_READ);
         }
+        let links = entries.iter().map(|entry| entry.url.to_string()).collect();
         for entry in entries {
             if send(entry, &page.url, out).await? == Sent::Stop {
                 return Ok(Sent::Stop);
             }
         }
-        cursor.insert(url.to_string(), note);
+        cursor.insert(url.to_string(), Note { links, ..note });
         out.save_cursor(cursor).await?;
         Ok(Sent::Yes)
     }
+}
+
+/// A feed that is as it was: so are its entries, but for those that did not get through yet.
+async fn same(feed: &str, entries: &[String], out: &Emit<Link>, cx: &Context) -> Result<Sent> {
+    for entry in entries {
+        if cx.known::<Note>(entry).await?.is_some() {
+            out.unchanged_with(entry, |_| Ok(())).await?;
+            continue;
+        }
+        let found_on = Some(feed.to_string());
+        let link = Link { url: entry.clone(), title: None, found_on };
+        if out.send(Yielded::new(entry, link)).await? == Sent::Stop {
+            return Ok(Sent::Stop);
+        }
+    }
+    Ok(Sent::Unchanged)
 }
 
 async fn send(entry: Entry, feed: &str, out: &Emit<Link>) -> Result<Sent> {

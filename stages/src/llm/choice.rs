@@ -31,7 +31,7 @@ pub(super) enum Choice {
         url: String,
         /// The model's name.
         model: String,
-        /// The model's id when it was last seen.
+        /// The model's id when it was last seen; empty when it never was.
         id: String,
     },
 }
@@ -65,7 +65,7 @@ impl Choice {
     }
 }
 
-/// The first model that can chat on this computer or at `$OLLAMA_HOST`; `None` when there is none.
+/// The first model that can chat, at `$OLLAMA_HOST` or on this computer; `None` when there is none.
 ///
 /// A model that is loaded comes first, then the server's own order. Cloud models and servers on
 /// public addresses do not count: pages leave the house only by an explicit yes.
@@ -114,7 +114,7 @@ pub(super) fn gates(cx: &Context) -> Arc<ByName<Gate>> {
 async fn addresses(cx: &Context, stored: Option<&str>) -> Result<Vec<OllamaServer>> {
     let mut found: Vec<OllamaServer> = Vec::new();
     let host = std::env::var("OLLAMA_HOST").ok().filter(|host| !host.trim().is_empty());
-    for address in [stored, Some(LOOPBACK), host.as_deref()].into_iter().flatten() {
+    for address in [stored, host.as_deref(), Some(LOOPBACK)].into_iter().flatten() {
         let url = parse(address)?;
         if found.iter().any(|other| other.base() == &url) {
             continue;

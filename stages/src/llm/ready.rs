@@ -46,14 +46,17 @@ pub(super) async fn named(cx: &Context, model: &Ollama) -> Result<Ready> {
         }
         Err(error) if error.verdict() == Verdict::Halt => Err(error),
         Err(error) => {
-            cx.say(format!("{}; the items of `{}` wait", error.message(), model.model));
+            tracing::info!(%error, model = model.model, "the model is away");
+            cx.say(format!("{}; the items of `{}` wait", error.headline(), model.model));
             let id = match Choice::stored(cx).await? {
-                Some(Choice::Ollama { model: name, id, .. }) if same(&name, &model.model) => {
-                    Some(id)
-                }
-                _ => None,
+                Some(Choice::Ollama { model: name, id, .. }) if same(&name, &model.model) => id,
+                _ => String::new(),
             };
-            Ok(Ready::Away { model: model.model.clone(), url: shown(&model.url()?), id })
+            // Naming a model is a choice, also while it is away: `auto` does not fall back behind it.
+            let (name, url) = (model.model.clone(), shown(&model.url()?));
+            let chosen = Choice::Ollama { url: url.clone(), model: name.clone(), id: id.clone() };
+            chosen.store(cx).await?;
+            Ok(Ready::Away { model: name, url, id: known(id) })
         }
     }
 }
@@ -72,7 +75,7 @@ pub(super) async fn auto(cx: &Context) -> Result<Ready> {
     }
     if let Some(Choice::Ollama { url, model, id }) = stored {
         cx.say(format!("the model {model} at {url} is away; its items wait"));
-        return Ok(Ready::Away { model, url, id: Some(id) });
+        return Ok(Ready::Away { model, url, id: known(id) });
     }
     Choice::Extractive.store(cx).await?;
     cx.say(
@@ -80,4 +83,9 @@ pub(super) async fn auto(cx: &Context) -> Result<Ready> {
          Ollama and `ollama pull qwen3:8b`",
     );
     Ok(Ready::Extractive)
+}
+
+/// The id of a model, unless it was never seen.
+fn known(id: String) -> Option<String> {
+    Some(id).filter(|id| !id.is_empty())
 }

@@ -13,7 +13,7 @@ pub(super) fn row(item: &impl Serialize, columns: &[Column], key: &str) -> Resul
     };
     if fields.get(key).is_none_or(Json::is_null) {
         return Err(Error::park(format!("the row has no `{key}`, by which the table is keyed"))
-            .because("row_without_key")
+            .because("row_does_not_fit")
             .help("fill the field in a step before the table, or key the table by another one"));
     }
     columns
