@@ -1,6 +1,7 @@
 //! Promise: nothing goes to a wrong disk, and a disk that is away costs nothing.
 
 use crate::support::fake_web::FakeWeb;
+use crate::support::mounted::Mounted;
 use crate::support::program::{Place, files, files_like};
 
 fn digest(place: &Place, web: &FakeWeb, code: i32, archive: &str) -> serde_json::Value {
@@ -97,4 +98,25 @@ fn snapshots_are_thinned_and_increments_are_not() {
         assert!(!decision["reasons"].as_array().unwrap().is_empty(), "{decision}");
     }
     place.run(&["verify", "--archive", "nas"]).code(0);
+}
+
+#[test]
+fn on_exfat_the_source_waits_for_a_cold_reading() {
+    let (web, place) = (FakeWeb::start().site(2), Place::new());
+    std::fs::create_dir(place.path("disk")).unwrap();
+    let Some(_mount) = Mounted::exfat(&place.path("disk.img"), &place.path("disk")) else { return };
+    place.run(&["archive", "init", "disk/mill"]).code(0);
+    let first = digest(&place, &web, 0, "disk/mill");
+    assert_eq!(first["offload"]["state"], "done", "{first:#}");
+    let waits = place.count("SELECT count(*) FROM tm_offloads WHERE state = 'retired'");
+    assert_eq!(waits, 3, "raw_scrapes, llm_summaries and sqlite wait in the scratch trash");
+    assert!(!place.scratch().is_empty());
+    digest(&place, &web, 0, "disk/mill");
+    let first = first["run"].as_str().unwrap();
+    let done = format!(
+        "SELECT count(*) FROM tm_offloads JOIN tm_runs USING (run_no) WHERE id = '{first}' AND state = 'done'"
+    );
+    assert_eq!(place.count(&done), 3, "the next run read them again and let the source go");
+    assert!(place.scratch().iter().all(|file| !file.to_string_lossy().contains(first)));
+    place.run(&["verify", "--archive", "disk/mill"]).code(0);
 }

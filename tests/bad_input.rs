@@ -1,8 +1,8 @@
 //! Promise: bad input gets a clear word and loses nothing.
 
 use crate::support::fake_web::FakeWeb;
+use crate::support::mounted::Mounted;
 use crate::support::program::Place;
-use std::process::Command;
 
 /// Each bad page is parked with its reason; the good one beside it gets through.
 #[test]
@@ -113,6 +113,18 @@ fn a_read_only_archive_makes_the_files_wait() {
 }
 
 #[test]
+fn a_home_on_a_file_system_that_sqlite_cannot_trust_is_refused() {
+    let place = Place::new();
+    let home = place.home();
+    std::fs::create_dir_all(&home).unwrap();
+    let Some(_mount) = Mounted::exfat(&place.path("disk.img"), &home) else { return };
+    let refused = place.json(2, &["demo"]);
+    assert_eq!(refused["error"]["reason"], "home_unfit", "{refused:#}");
+    assert!(refused["error"]["help"].as_str().unwrap().contains("local disk"));
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "nothing was made there");
+}
+
+#[test]
 fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     let web = FakeWeb::start().site(3);
     let place = Place::new();
@@ -129,36 +141,4 @@ fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     place.run(&["archive", "init", "nas"]).code(0);
     place.run(&["digest", &seed, "--delay", "0s", "--archive", "nas"]).code(0);
     assert!(place.count("SELECT count(*) FROM digests") >= 3);
-}
-
-/// A mount that ends with the test. Where this user may not mount, the test says that it skips.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn tmpfs(at: &std::path::Path, size: &str) -> Option<Self> {
-        Self::mount(at, &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-    }
-
-    fn read_only(at: &std::path::Path) -> Option<Self> {
-        let mounted = Self::mount(at, &["--bind", at.to_str().unwrap()])?;
-        let remount = Command::new("mount").args(["-o", "remount,ro,bind"]).arg(at).status();
-        assert!(remount.unwrap().success());
-        Some(mounted)
-    }
-
-    fn mount(at: &std::path::Path, arguments: &[&str]) -> Option<Self> {
-        let mounted = Command::new("mount").args(arguments).arg(at).output();
-        if mounted.is_ok_and(|output| output.status.success()) {
-            return Some(Self(at.to_path_buf()));
-        }
-        eprintln!("skipped: this user may not mount anything");
-        None
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let ended = Command::new("umount").arg("-l").arg(&self.0).status();
-        assert!(ended.is_ok_and(|status| status.success()), "umount {}", self.0.display());
-    }
 }

@@ -3,5 +3,6 @@
 pub(crate) mod fake_ollama;
 pub(crate) mod fake_web;
 pub(crate) mod http;
+pub(crate) mod mounted;
 pub(crate) mod program;
 mod selftest;

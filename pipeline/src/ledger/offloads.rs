@@ -17,6 +17,8 @@ pub enum OffloadState {
     Committed,
     /// The scratch copy is being taken away.
     Retiring,
+    /// In the archive; the scratch copy waits in the trash until the archive was read once more.
+    Retired,
     /// In the archive only.
     Done,
     /// Taken out of the archive by retention.
@@ -30,6 +32,7 @@ impl OffloadState {
             OffloadState::Planned => "planned",
             OffloadState::Committed => "committed",
             OffloadState::Retiring => "retiring",
+            OffloadState::Retired => "retired",
             OffloadState::Done => "done",
             OffloadState::Pruned => "pruned",
         }
@@ -40,6 +43,7 @@ impl OffloadState {
             "planned" => OffloadState::Planned,
             "committed" => OffloadState::Committed,
             "retiring" => OffloadState::Retiring,
+            "retired" => OffloadState::Retired,
             "done" => OffloadState::Done,
             "pruned" => OffloadState::Pruned,
             _ => OffloadState::Sealed,
@@ -125,7 +129,8 @@ impl OffloadRow {
     /// # Errors
     /// When the ledger refuses.
     pub fn archived(read: &Read<'_>, pipeline: &str, archive: Option<&str>) -> Result<Vec<Self>> {
-        let filter = "o.state = 'done' AND p.name = ?1 AND (?2 IS NULL OR o.archive = ?2)";
+        let filter =
+            "o.state IN ('retired', 'done') AND p.name = ?1 AND (?2 IS NULL OR o.archive = ?2)";
         Self::select(read, filter, params![pipeline, archive])
     }
 

@@ -161,7 +161,7 @@ CREATE TABLE tm_artifacts (
 CREATE TABLE tm_offloads (
   run_no   INTEGER NOT NULL,
   dataset  TEXT NOT NULL,
-  state    TEXT NOT NULL CHECK (state IN ('sealed', 'planned', 'committed', 'retiring', 'done', 'pruned')),
+  state    TEXT NOT NULL CHECK (state IN ('sealed', 'planned', 'committed', 'retiring', 'retired', 'done', 'pruned')),
   archive  TEXT,                  -- the archive's id, once planned
   root     TEXT,                  -- where that archive was mounted
   folder   TEXT,                  -- relative to the root, once committed

@@ -54,7 +54,7 @@ impl PipelineStatus {
                     parked: count("SELECT count(*) FROM tm_parked WHERE pipeline_no = ?1", no)?,
                     archived_bytes: count(
                         "SELECT coalesce(sum(o.bytes), 0) FROM tm_offloads o JOIN tm_runs r USING (run_no)
-                          WHERE o.state = 'done' AND r.pipeline_no = ?1",
+                          WHERE o.state IN ('retired', 'done') AND r.pipeline_no = ?1",
                         no,
                     )?,
                 })

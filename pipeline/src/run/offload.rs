@@ -25,12 +25,16 @@ pub(crate) async fn catch_up(scene: &Arc<Scene>, gate: &Gate) -> Result<OffloadR
         ..OffloadReport::default()
     };
     for row in waiting {
+        let retired = row.state == OffloadState::Retired;
         match &gate.tier {
+            // It is in the archive already; only its second reading is put off.
+            None if retired => {}
             None => {
                 let why = gate.away.clone().unwrap_or_else(|| "it is away".into());
                 report.wait(hold(scene, row, &why).await?, why);
             }
             Some(tier) => match offload(scene, tier, row.clone()).await {
+                Ok(row) if retired => tracing::info!(run = %row.run, "read again cold, and sound"),
                 Ok(row) => report.parcels.push(row),
                 Err(error) if error.verdict() == Verdict::Wait => {
                     let why = error.message();
@@ -74,11 +78,23 @@ async fn offload(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result
         // The intent to delete is durable before anything is taken away.
         row = advance(scene, row, OffloadState::Retiring).await?;
     }
-    retire(scene, tier, &row).await?;
+    if row.state == OffloadState::Retiring && !retire(scene, tier, &row).await? {
+        return advance(scene, row, OffloadState::Retired).await;
+    }
+    if row.state == OffloadState::Retired {
+        // Compares the archive's copy, which no cache holds any more, with the one in the trash.
+        row = ship(scene, tier, row).await?;
+        purge(scene, &row).await?;
+    }
     advance(scene, row, OffloadState::Done).await
 }
 
 async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<OffloadRow> {
+    let scratch = scene.home.scratch();
+    let source = match row.state {
+        OffloadState::Retired => scratch.trash(&row.dataset, &row.pipeline, &row.run),
+        _ => scratch.folder(&row.dataset, &row.pipeline, &row.run),
+    };
     let (run_no, dataset) = (row.run_no, row.dataset.clone());
     let files =
         scene.home.ledger().read(move |read| offloads::files(read, run_no, &dataset)).await?;
@@ -88,7 +104,7 @@ async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<Of
         dataset: row.dataset.clone(),
         run: row.run.clone(),
         dt: row.dt.parse::<NaiveDate>()?,
-        source: scene.home.scratch().folder(&row.dataset, &row.pipeline, &row.run),
+        source,
         files,
         // The run's own time: an offload that is repeated writes the same manifest.
         created: DateTime::<Utc>::from_timestamp_millis(row.started_at).unwrap_or_default(),
@@ -103,17 +119,28 @@ async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<Of
     Ok(row)
 }
 
-/// Takes the scratch copy away: to the trash, and out of it unless the archive is of a kind that
-/// is to be read again first.
-async fn retire(scene: &Arc<Scene>, tier: &Tier, row: &OffloadRow) -> Result<()> {
+/// Takes the scratch copy away: to the trash, and out of it at once unless the archive lies on a
+/// file system without a journal. There it waits for a cold reading at the next run (false).
+async fn retire(scene: &Arc<Scene>, tier: &Tier, row: &OffloadRow) -> Result<bool> {
     let (scratch, tier) = (scene.home.scratch().clone(), tier.clone());
     let (dataset, pipeline, run) = (row.dataset.clone(), row.pipeline.clone(), row.run.clone());
-    tier_thread::run(move |_| {
+    let purge = tier_thread::run(move |_| {
         guard::recheck(&tier)?;
         scratch.retire(&dataset, &pipeline, &run)?;
-        scratch.purge(&dataset, &pipeline, &run)
+        Ok(guard::file_system(&tier.root)?.is_journaled())
     })
-    .await
+    .await?;
+    if purge {
+        self::purge(scene, row).await?;
+    }
+    Ok(purge)
+}
+
+/// Empties the run's place in the scratch trash.
+async fn purge(scene: &Arc<Scene>, row: &OffloadRow) -> Result<()> {
+    let scratch = scene.home.scratch().clone();
+    let (dataset, pipeline, run) = (row.dataset.clone(), row.pipeline.clone(), row.run.clone());
+    tier_thread::run(move |_| scratch.purge(&dataset, &pipeline, &run)).await
 }
 
 async fn advance(scene: &Scene, mut row: OffloadRow, state: OffloadState) -> Result<OffloadRow> {
@@ -137,7 +164,10 @@ async fn finish_runs(scene: &Arc<Scene>) -> Result<()> {
             for run in crate::ledger::RunRow::unfinished(tx, no)? {
                 let rows = OffloadRow::of_run(tx, &run.id)?;
                 let done = |row: &OffloadRow| {
-                    matches!(row.state, OffloadState::Done | OffloadState::Pruned)
+                    matches!(
+                        row.state,
+                        OffloadState::Retired | OffloadState::Done | OffloadState::Pruned
+                    )
                 };
                 if rows.iter().all(done) {
                     let ended = run.ended_at.unwrap_or(now);

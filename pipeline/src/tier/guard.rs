@@ -82,6 +82,16 @@ pub struct FsKind {
     pub supports_sqlite: bool,
 }
 
+impl FsKind {
+    /// Whether a power failure leaves other files alone: exFAT and FAT have no journal, and what is
+    /// behind FUSE is not known.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
+        let name = self.name.as_str();
+        !(matches!(name, "exfat" | "vfat" | "msdos") || name.contains("fuse"))
+    }
+}
+
 impl fmt::Display for FsKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)

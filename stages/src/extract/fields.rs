@@ -64,7 +64,8 @@ impl Select {
                 self.fields.push(Field { name: name.into(), css: css.into(), selector, attribute });
             }
             Err(error) => {
-                let mistake = format!("the selector `{css}` of field `{name}` cannot be read: {error}");
+                let mistake =
+                    format!("the selector `{css}` of field `{name}` cannot be read: {error}");
                 self.mistake.get_or_insert(mistake);
             }
         }
