@@ -114,7 +114,7 @@ fn on_exfat_the_source_waits_for_a_cold_reading() {
     digest(&place, &web, 0, "disk/mill");
     let first = first["run"].as_str().unwrap();
     let done = format!(
-        "SELECT count(*) FROM tm_offloads JOIN tm_runs USING (run_no) WHERE id = '{first}' AND state = 'done'"
+        "SELECT count(*) FROM tm_offloads o JOIN tm_runs USING (run_no) WHERE id = '{first}' AND o.state = 'done'"
     );
     assert_eq!(place.count(&done), 3, "the next run read them again and let the source go");
     assert!(place.scratch().iter().all(|file| !file.to_string_lossy().contains(first)));

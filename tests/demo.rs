@@ -30,6 +30,14 @@ fn the_demo_shows_the_whole_job_and_a_second_one_changes_nothing() {
 }
 
 #[test]
+fn the_demo_keeps_out_of_a_home_with_other_work() {
+    let (web, place) = (crate::support::fake_web::FakeWeb::start().site(1), Place::new());
+    place.run(&["digest", &web.url("/articles/1"), "--delay", "0s"]).code(0);
+    place.run(&["demo"]).code(2).says("a home of its own");
+    assert_eq!(place.count("SELECT count(*) FROM digests"), 1);
+}
+
+#[test]
 fn what_the_demo_made_can_be_read_and_verified() {
     let place = Place::new();
     place.run(&["demo"]).code(0);

@@ -248,16 +248,16 @@ impl Context {
     /// When the content is unchanged, or the ledger refuses.
     pub async fn observe(&self, content: Fingerprint, note: Option<&impl Serialize>) -> Result<()> {
         let Some(at) = self.at.clone() else { return Ok(()) };
-        if let Some((known, _)) = self.known::<serde_json::Value>(&at.key).await?
-            && known == content
-        {
-            return Err(Error::unchanged());
-        }
+        let known = self.known::<serde_json::Value>(&at.key).await?;
         let note = note.map(serde_json::to_string).transpose()?;
         let run_no = self.live()?.run.no;
         self.ledger()
             .write(256, move |tx| items::observe(tx, run_no, at.seq, &content, note.as_deref()))
-            .await
+            .await?;
+        match known {
+            Some((known, _)) if known == content => Err(Error::unchanged()),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the range of a file that a blob refers to, on scratch or in an archive.

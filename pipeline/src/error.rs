@@ -48,6 +48,7 @@ struct Inner {
     help: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     unchanged: bool,
+    passing: bool,
 }
 
 impl Error {
@@ -59,6 +60,7 @@ impl Error {
             help: None,
             cause: None,
             unchanged: false,
+            passing: false,
         }))
     }
 
@@ -94,6 +96,20 @@ impl Error {
     #[must_use]
     pub fn says_unchanged(&self) -> bool {
         self.0.unchanged
+    }
+
+    /// Says that the failure has nothing to do with the item's content (the network, a server): the
+    /// item is tried again when its source yields it next time, also when it is unchanged.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.0.passing = true;
+        self
+    }
+
+    /// Whether the item may fare better next time though it is the same.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.0.passing || matches!(self.0.verdict, Verdict::Retry { .. })
     }
 
     /// Asks for the next try after this delay; only meaningful with the verdict *retry*.

@@ -31,14 +31,15 @@ impl Fingerprint {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// Of any serde value, by its JSON text.
+    /// Of any serde value, by its JSON text with the keys of maps in order.
     ///
     /// A value that has no JSON form (a map with keys that are not strings) is fingerprinted by
     /// the error text; give such values a form that has one.
     #[must_use]
     pub fn of(value: &(impl Serialize + ?Sized)) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(json) => Self::of_bytes(&json),
+        // Through `Value`, whose maps are sorted: a `HashMap` is no other content in another order.
+        match serde_json::to_value(value) {
+            Ok(json) => Self::of_bytes(json.to_string().as_bytes()),
             Err(error) => Self::of_bytes(error.to_string().as_bytes()),
         }
     }

@@ -4,8 +4,10 @@ use super::flags::Flags;
 use super::{drive, home, out, run as run_verb};
 use crate::Outcome;
 use crate::digest::{DigestOptions, job};
+use std::path::Path;
 use std::time::Duration;
-use tidemill_pipeline::Result;
+use tidemill_pipeline::tier::atomic;
+use tidemill_pipeline::{Error, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,6 +21,9 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
         Some(home) => home.clone(),
         None => home::default()?.join("demo"),
     };
+    check_thrown_away(&place)?;
+    // Nothing is left outside of the home, also where an archive is set for other work.
+    let flags = &Flags { archive: None, ..flags.clone() };
     let home = home::own(flags, &place)?;
     let options = DigestOptions {
         seeds: vec!["demo:".into()], // the bundled site, served on loopback
@@ -27,6 +32,7 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
         ..DigestOptions::default()
     };
     let job = job(&options);
+    mark(&place)?;
     run_verb::where_am_i(flags, &home, &job).await?;
     let (outcome, report) = drive::drive(flags, &home, &job, false).await?;
     let (root, program) = (home.root().display(), out::program());
@@ -43,4 +49,22 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     }
     out::json(flags, &report)?;
     Ok(outcome)
+}
+
+/// In this file a home says that it is a demo's and may be thrown away.
+const MARK: &str = "this-is-a-demo";
+
+/// Refuses a home that is used for other work: the demo is meant to be deleted.
+fn check_thrown_away(place: &Path) -> Result<()> {
+    if !place.join("tidemill.db").exists() || place.join(MARK).exists() {
+        return Ok(());
+    }
+    Err(Error::halt(format!("the home {} is used for other work", place.display()))
+        .because("home_in_use")
+        .help("give the demo a home of its own: --home DIR"))
+}
+
+fn mark(place: &Path) -> Result<()> {
+    let mark = place.join(MARK);
+    if mark.exists() { Ok(()) } else { atomic::write_new(&mark, b"made by `tidemill demo`\n") }
 }

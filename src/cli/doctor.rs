@@ -107,7 +107,7 @@ fn ledger(flags: &Flags, mill: Option<&Mill>) -> Check {
             match checked {
                 Ok(Some(ok)) if ok == "ok" => Check::ok("ledger", format!("sound, mill {}", home.mill())),
                 Ok(found) => Check::bad("ledger", &Error::halt(format!("not sound: {found:?}"))
-                    .help("keep the file, and restore the newest copy from the archive's sqlite/ folder")),
+                    .help("keep the file; a new home can use the same archive, and the tables are in its sqlite/ folder")),
                 Err(error) => Check::bad("ledger", &error),
             }
         }

@@ -50,7 +50,7 @@ fn print(flags: &Flags, document: &Document) {
     let lines = [
         format!("title     {}", out::plain(&document.title)),
         format!("url       {}", document.url),
-        format!("language  {}", some(&document.language)),
+        format!("language  {}", out::plain(&some(&document.language))),
         format!("published {}", some(&document.published)),
         format!("author    {}", out::plain(&some(&document.author))),
         format!(

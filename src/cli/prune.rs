@@ -39,7 +39,10 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     }
     out::json(flags, &whole)?;
     match whole.held_back {
-        Some(why) => Err(Error::halt(why).because("large_plan")),
+        Some(why) => {
+            out::remark(flags, format!("held back: {why}"));
+            Ok(Outcome::Failed)
+        }
         None => Ok(Outcome::Done),
     }
 }
@@ -73,7 +76,8 @@ async fn one(
     archive: &Archive,
 ) -> Result<PruneReport> {
     out::line(flags, format!("{pipeline}: {archive}"));
-    let at = flags.archive.as_deref().unwrap_or(archive.place());
+    let place = flags.archive.as_deref().map(std::path::absolute).transpose()?;
+    let at = place.as_deref().unwrap_or(archive.place());
     let id = match tier::look(&home.root().join(at), None) {
         Presence::Here(tier) => Some(tier.id),
         _ => None, // it is away: the plan is made from what the ledger knows of all archives
@@ -102,7 +106,6 @@ async fn one(
         );
         return Ok(PruneReport { kept, decisions: lines, held_back: None });
     }
-    let place = flags.archive.as_deref().map(std::path::absolute).transpose()?;
     let gate = open_gate(home, archive, place.as_deref()).await?;
     let Some(tier) = gate.tier else {
         let why = gate.away.unwrap_or_default();

@@ -38,7 +38,8 @@ fn age(text: &str) -> Result<Duration, String> {
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     home::known(flags, mill, args.pipeline.as_deref()).await?;
     let home = home::look(flags, mill)?;
-    let since = home.clock().now() - args.since;
+    let since = chrono::TimeDelta::from_std(args.since).unwrap_or(chrono::TimeDelta::MAX);
+    let since = home.clock().now().checked_sub_signed(since).unwrap_or_default();
     let since = since.format("%Y%m%dT%H%M%SZ").to_string();
     let (wanted, limit) = (args.pipeline.clone(), args.limit);
     let rows = home
@@ -47,7 +48,11 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
             let pipelines = PipelineRow::all(read)?;
             let wanted = |row: &&PipelineRow| wanted.as_ref().is_none_or(|name| *name == row.name);
             let mut rows = Vec::new();
+            let made = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
             for table in pipelines.iter().filter(wanted).flat_map(|row| &row.tables) {
+                if read.one(made, params![table], |_| Ok(()))?.is_none() {
+                    continue; // its first run did not come that far
+                }
                 rows.extend(newest(read, table, &since, limit)?);
             }
             Ok(rows)

@@ -31,7 +31,7 @@ pub fn stock() -> Outcome {
 
 /// A program with pipelines of its own.
 #[must_use]
-pub fn of_mill(mut mill: Mill) -> Outcome {
+pub fn of_mill(mill: Mill) -> Outcome {
     let MillCli { flags, verb } = MillCli::parse();
     start(&flags, async {
         mill.check()?;

@@ -25,9 +25,9 @@ impl Mounted {
         Some(mounted)
     }
 
-    /// A disk of 64 MiB with exFAT, by its FUSE driver (packages exfatprogs, exfat-fuse, fuse3).
+    /// A disk of 256 MiB with exFAT, by its FUSE driver (packages exfatprogs, exfat-fuse, fuse3).
     pub(crate) fn exfat(image: &Path, at: &Path) -> Option<Self> {
-        std::fs::File::create(image).unwrap().set_len(64 << 20).unwrap();
+        std::fs::File::create(image).unwrap().set_len(256 << 20).unwrap();
         run("mkfs.exfat", &[text(image)])?;
         let device = run("losetup", &["--find", "--show", text(image)])?;
         let mounted = Self { at: at.to_path_buf(), device: Some(device.clone()) };

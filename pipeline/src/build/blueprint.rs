@@ -2,8 +2,9 @@
 
 use super::archive::Archive;
 use super::erased::{AnyFileSink, AnyStep, AnyTable};
-use crate::Fingerprint;
+use crate::{Error, Fingerprint, Result};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,6 +108,32 @@ impl Blueprint {
     /// The source's name; the cursor is kept under it.
     pub(crate) fn source(&self) -> &str {
         self.nodes.first().map_or("", |node| node.name.as_str())
+    }
+
+    /// Refuses what cannot work, before anything is asked for.
+    pub(crate) fn check(&self) -> Result<()> {
+        super::check_name(&self.name)?;
+        let filled = |verb: &'static str| self.nodes.iter().filter(move |node| node.verb == verb);
+        let mut saved = filled("save");
+        if let Some(node) = saved.find(|node| node.fills.as_deref() == Some("sqlite")) {
+            return Err(Error::halt(format!("`{}` cannot save into `sqlite`", node.name))
+                .because("bad_dataset")
+                .help("that is where snapshots of the tables are kept; name another dataset"));
+        }
+        let targets = filled("store").map(|n| (n.verb, n.fills.clone()));
+        let targets = targets.chain(filled("save").map(|n| (n.name.as_str(), n.fills.clone())));
+        let mut seen = BTreeSet::new();
+        for (what, name) in targets {
+            if !seen.insert((what, name.clone())) {
+                let name = name.unwrap_or_default();
+                return Err(Error::halt(format!(
+                    "two steps fill `{name}`, and one would write over the other"
+                ))
+                .because("filled_twice")
+                .help("give each table, and each dataset of one kind of file, to one step"));
+            }
+        }
+        Ok(())
     }
 
     /// The published tables' names.

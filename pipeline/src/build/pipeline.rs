@@ -322,7 +322,7 @@ async fn spool<T: Item>(
     Ok(Some(envelope))
 }
 
-/// A pipeline without steps cannot be run; said when a mill meets one.
+/// Refuses a name that could not be a folder on every disk.
 pub(crate) fn check_name(name: &str) -> Result<()> {
     let fits = !name.is_empty()
         && name.len() <= 64

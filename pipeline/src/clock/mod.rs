@@ -4,6 +4,6 @@ mod schedule;
 mod source;
 mod zone;
 
-pub use schedule::Schedule;
+pub use schedule::{Firing, Schedule};
 pub use source::{Clock, ManualClock, SystemClock};
 pub use zone::Zone;

@@ -104,9 +104,23 @@ pub(crate) fn last_seq(read: &Read<'_>, run_no: i64) -> Result<u64> {
     Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// All keys that the run has recorded.
-pub(crate) fn keys(read: &Read<'_>, run_no: i64) -> Result<Vec<String>> {
-    read.all("SELECT key FROM tm_items WHERE run_no = ?1", params![run_no], |row| row.get(0))
+/// All keys that the run has recorded, each with the content that its source said.
+pub(crate) fn keys(read: &Read<'_>, run_no: i64) -> Result<Vec<(String, Option<Fingerprint>)>> {
+    read.all("SELECT key, content FROM tm_items WHERE run_no = ?1", params![run_no], |row| {
+        let content: Option<Vec<u8>> = row.get(1)?;
+        Ok((row.get(0)?, content.and_then(|bytes| Fingerprint::from_slice(&bytes))))
+    })
+}
+
+/// Keys that wait in earlier runs of the pipeline and are not in this one.
+pub(crate) fn waiting(read: &Read<'_>, pipeline_no: i64, run_no: i64) -> Result<Vec<String>> {
+    read.all(
+        "SELECT i.key FROM tm_items i JOIN tm_runs r USING (run_no)
+          WHERE i.state = 2 AND r.pipeline_no = ?1 AND r.run_no < ?2
+            AND i.key NOT IN (SELECT key FROM tm_items WHERE run_no = ?2)",
+        params![pipeline_no, run_no],
+        |row| row.get(0),
+    )
 }
 
 /// The note of the run's first item with this key.
@@ -124,13 +138,13 @@ pub(crate) fn passed(read: &Read<'_>, run_no: i64) -> Result<u64> {
 /// Takes the waiting items of earlier runs into this one, first in line, with what their steps
 /// remember. They wait in their old runs too until this one is published: a run that is given up
 /// takes nothing with it.
-pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow) -> Result<u64> {
+pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow, limit: Option<u64>) -> Result<u64> {
     let waiting = tx.all(
         "SELECT i.run_no, i.seq FROM tm_items i JOIN tm_runs r USING (run_no)
           WHERE i.state = 2 AND r.pipeline_no = ?1 AND r.run_no < ?2
             AND r.state IN ('published', 'finished')
-          ORDER BY i.run_no, i.seq",
-        params![run.pipeline_no, run.no],
+          ORDER BY i.run_no, i.seq LIMIT ?3",
+        params![run.pipeline_no, run.no, limit.unwrap_or(i64::MAX as u64)],
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
     )?;
     let mut seq = 0_i64;
@@ -157,6 +171,8 @@ pub(crate) struct Setback {
     pub(crate) reason: String,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    /// It has nothing to do with the item's content.
+    pub(crate) passing: bool,
 }
 
 /// Says where an item ended.
@@ -168,7 +184,8 @@ pub(crate) fn settle(
     setback: Option<&Setback>,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE tm_items SET state = ?3, stage = ?4, reason = ?5, message = ?6, help = ?7
+        "UPDATE tm_items SET state = ?3, stage = ?4, reason = ?5, message = ?6, help = ?7,
+                content = CASE WHEN ?8 AND ?3 = 3 THEN NULL ELSE content END
           WHERE run_no = ?1 AND seq = ?2",
         params![
             run_no,
@@ -177,7 +194,8 @@ pub(crate) fn settle(
             setback.map(|s| s.stage.as_str()),
             setback.map(|s| s.reason.as_str()),
             setback.map(|s| s.message.as_str()),
-            setback.and_then(|s| s.help.as_deref())
+            setback.and_then(|s| s.help.as_deref()),
+            setback.is_some_and(|s| s.passing)
         ],
     )
     .map(|_| ())
@@ -198,17 +216,17 @@ pub(crate) fn observe(
     .map(|_| ())
 }
 
-/// Notes that a key was looked at and found as it was.
+/// Notes that a key was looked at and found as it was, with what is to be kept of it now.
 pub(crate) fn observation(
     tx: &Tx<'_>,
     run_no: i64,
     key: &str,
-    content: Option<&Fingerprint>,
+    note: Option<&str>,
     now: i64,
 ) -> Result<()> {
     tx.execute(
-        "INSERT OR REPLACE INTO tm_observations VALUES (?1, ?2, ?3, ?4)",
-        params![run_no, key, content.map(Fingerprint::as_bytes), now],
+        "INSERT OR REPLACE INTO tm_observations (run_no, key, note, at) VALUES (?1, ?2, ?3, ?4)",
+        params![run_no, key, note, now],
     )
     .map(|_| ())
 }

@@ -1,6 +1,6 @@
 //! Schema versions: the ledger's own by `user_version`, a stage's tables by component.
 
-use super::tx::{Tx, refused};
+use super::tx::{Read, Tx, refused};
 use crate::{Error, Result};
 use rusqlite::{Connection, params};
 
@@ -39,6 +39,18 @@ pub(super) fn migrate(connection: &mut Connection, newborn: &str) -> Result<()> 
         .execute("INSERT OR IGNORE INTO tm_meta VALUES ('mill', ?1)", params![newborn])
         .map_err(|e| refused("INSERT mill", e))?;
     Ok(())
+}
+
+/// Refuses a ledger of another version, for those who only look.
+pub(super) fn same_version(read: &Read<'_>) -> Result<()> {
+    let sql = "SELECT user_version FROM pragma_user_version";
+    let found = read.one(sql, [], |row| row.get::<_, i64>(0))?.unwrap_or_default();
+    if usize::try_from(found) == Ok(SCRIPTS.len()) {
+        return Ok(());
+    }
+    Err(Error::halt(format!("the ledger has version {found}, this program's is {}", SCRIPTS.len()))
+        .because("ledger_version")
+        .help("the next run of the newest tidemill brings it up to date; look with that one"))
 }
 
 /// Refuses a database that another program made.

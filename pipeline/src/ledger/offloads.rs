@@ -188,6 +188,12 @@ pub(crate) fn advance(
     .map(|_| ())
 }
 
+/// Says why a row waits; how far it came stays as it is.
+pub(crate) fn note(tx: &Tx<'_>, run_no: i64, dataset: &str, why: &str) -> Result<()> {
+    let sql = "UPDATE tm_offloads SET note = ?3 WHERE run_no = ?1 AND dataset = ?2";
+    tx.execute(sql, params![run_no, dataset, why]).map(|_| ())
+}
+
 /// The id of the archive that this mill knows at a place.
 pub(crate) fn known_archive(read: &Read<'_>, root: &str) -> Result<Option<String>> {
     read.one("SELECT id FROM tm_archives WHERE root = ?1", params![root], |row| row.get(0))

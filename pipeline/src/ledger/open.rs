@@ -15,12 +15,13 @@ const QUEUE: usize = 8192;
 /// The ledger of one home. Cloning is cheap; all clones write through the same thread.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    queue: mpsc::Sender<Queued>,
+    /// `None` when it was opened to look at it only.
+    queue: Option<mpsc::Sender<Queued>>,
     broken: Broken,
     readers: Arc<Readers>,
     path: Arc<PathBuf>,
     // Last field: dropped after the queue, it waits for the writer's last commit.
-    _thread: Arc<Thread>,
+    _thread: Option<Arc<Thread>>,
 }
 
 #[derive(Debug)]
@@ -72,11 +73,27 @@ impl Ledger {
             .spawn(move || writer::run(connection, receiver, &watched))
             .map_err(|e| Error::halt("no thread for the ledger's writer").caused_by(e))?;
         Ok(Self {
-            _thread: Arc::new(Thread(Mutex::new(Some(thread)), queue.downgrade())),
-            queue,
+            _thread: Some(Arc::new(Thread(Mutex::new(Some(thread)), queue.downgrade()))),
+            queue: Some(queue),
             broken,
             readers: Arc::new(Readers::new(path.to_path_buf())),
             path: Arc::new(path.to_path_buf()),
+        })
+    }
+
+    /// Opens a ledger to look at it: nothing is made, migrated or written, no lock is needed.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is of another version of tidemill.
+    pub fn look(path: &Path) -> Result<Self> {
+        let readers = Readers::new(path.to_path_buf());
+        readers.read(migrate::same_version)?;
+        Ok(Self {
+            queue: None,
+            broken: Broken::default(),
+            readers: Arc::new(readers),
+            path: Arc::new(path.to_path_buf()),
+            _thread: None,
         })
     }
 
@@ -149,7 +166,12 @@ impl Ledger {
     }
 
     async fn send(&self, queued: Queued) -> Result<()> {
-        self.queue.send(queued).await.map_err(|_| gone())
+        let Some(queue) = &self.queue else {
+            return Err(
+                Error::halt("the ledger was opened to look at it only").because("not_owner")
+            );
+        };
+        queue.send(queued).await.map_err(|_| gone())
     }
 
     /// Runs a query on a read-only connection, off the async threads.

@@ -54,6 +54,12 @@ pub(crate) fn publish(
         )?;
     }
     tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![what.run.no])?;
+    // Run memory has served, but for items that wait: the next run takes them over with it.
+    tx.execute(
+        "DELETE FROM tm_steps WHERE run_no = ?1 AND seq NOT IN
+           (SELECT seq FROM tm_items WHERE run_no = ?1 AND state = 2)",
+        params![what.run.no],
+    )?;
     tx.execute(
         "UPDATE tm_runs SET changed_rows = ?2 WHERE run_no = ?1",
         params![what.run.no, changed_rows],
@@ -74,9 +80,15 @@ fn remember_items(tx: &Tx<'_>, what: &Publishing) -> Result<u64> {
     )?;
     // Unchanged by a stage's word, though the source thought otherwise: next time it need not.
     tx.execute(
-        "UPDATE tm_memory SET content = i.content FROM tm_items i
-          WHERE i.run_no = ?1 AND i.state = 4 AND i.content IS NOT NULL
-            AND tm_memory.pipeline_no = ?2 AND tm_memory.key = i.key",
+        "UPDATE tm_memory SET content = coalesce(i.content, tm_memory.content),
+                note = coalesce(i.note, tm_memory.note) FROM tm_items i
+          WHERE i.run_no = ?1 AND i.state = 4 AND tm_memory.pipeline_no = ?2 AND tm_memory.key = i.key",
+        params![what.run.no, what.run.pipeline_no],
+    )?;
+    tx.execute(
+        "UPDATE tm_memory SET note = o.note FROM tm_observations o
+          WHERE o.run_no = ?1 AND o.note IS NOT NULL
+            AND tm_memory.pipeline_no = ?2 AND tm_memory.key = o.key",
         params![what.run.no, what.run.pipeline_no],
     )?;
     let sql = "SELECT count(*) - count(DISTINCT key) FROM tm_items WHERE run_no = ?1 AND state = 1";
@@ -89,6 +101,11 @@ fn remember_parked(tx: &Tx<'_>, what: &Publishing) -> Result<()> {
         "DELETE FROM tm_parked WHERE pipeline_no = ?2
             AND key IN (SELECT key FROM tm_items WHERE run_no = ?1 AND state = 1)",
         params![what.run.no, what.run.pipeline_no],
+    )?;
+    // What the source could not read it has just tried again.
+    tx.execute(
+        "DELETE FROM tm_parked WHERE pipeline_no = ?1 AND stage = ?2",
+        params![what.run.pipeline_no, format!("read {}", what.source)],
     )?;
     tx.execute(
         "INSERT OR REPLACE INTO tm_parked (pipeline_no, key, run_no, seq, stage, reason, message, help, at)

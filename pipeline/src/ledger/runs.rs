@@ -151,12 +151,12 @@ pub(crate) struct NewRun {
 /// unfinished ones up. The flag says whether it was resumed.
 pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
     let open = tx.one(
-        "SELECT run_no, source FROM tm_runs WHERE pipeline_no = ?1 AND state IN ('running', 'halted')
-          ORDER BY run_no DESC LIMIT 1",
+        "SELECT run_no, source, plan_no FROM tm_runs
+          WHERE pipeline_no = ?1 AND state IN ('running', 'halted') ORDER BY run_no DESC LIMIT 1",
         params![new.pipeline_no],
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?)),
     )?;
-    if let Some((run_no, source)) = open
+    if let Some((run_no, source, plan_no)) = open
         && source == new.source.as_bytes()
     {
         tx.execute(
@@ -170,6 +170,15 @@ pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
               WHERE run_no = ?1 AND state IN (2, 3) AND item IS NOT NULL AND reason IS NOT ?2",
             params![run_no, items::LIMIT],
         )?;
+        if plan_no != new.plan_no {
+            // Another prompt, model or sink: what is done goes through once more. Steps that are as
+            // they were answer from memory.
+            tx.execute(
+                "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state = 1",
+                params![run_no],
+            )?;
+            tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![run_no])?;
+        }
         let run = row(tx, run_no)?;
         if !run.source_done {
             // What the source could not read it reads again.
@@ -228,6 +237,15 @@ pub(crate) fn set_state(
     tx.execute(
         "UPDATE tm_runs SET state = ?2, ended_at = ?3, report = coalesce(?4, report) WHERE run_no = ?1",
         params![run_no, state.as_str(), now, report],
+    )
+    .map(|_| ())
+}
+
+/// An error stopped the run. One that is published already stays so.
+pub(crate) fn halt(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE tm_runs SET state = 'halted', ended_at = ?2 WHERE run_no = ?1 AND state = 'running'",
+        params![run_no, now],
     )
     .map(|_| ())
 }

@@ -69,6 +69,7 @@ CREATE TABLE tm_items (
   help    TEXT,
   PRIMARY KEY (run_no, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX tm_items_by_key ON tm_items (run_no, key);
 CREATE INDEX tm_items_waiting ON tm_items (run_no, seq) WHERE state = 2;
 
 -- Run memory: each remembered step's output within its run.
@@ -107,7 +108,7 @@ CREATE TABLE tm_memory (
 CREATE TABLE tm_observations (
   run_no  INTEGER NOT NULL,
   key     TEXT NOT NULL,
-  content BLOB,
+  note    TEXT,               -- what its source wants to find next time, when that is new
   at      INTEGER NOT NULL,
   PRIMARY KEY (run_no, key)
 ) STRICT, WITHOUT ROWID;

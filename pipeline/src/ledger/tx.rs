@@ -105,7 +105,7 @@ pub(super) fn refused(sql: &str, error: rusqlite::Error) -> Error {
             .help("another program holds tidemill.db; close it and run again"),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => halt
             .because("ledger_corrupt")
-            .help("keep the file, and restore the newest copy from the archive's sqlite/ folder"),
+            .help("keep the file; a new home can use the same archive, and the tables are in its sqlite/ folder"),
         _ => halt.because("ledger"),
     }
 }

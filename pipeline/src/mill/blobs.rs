@@ -2,6 +2,8 @@
 
 use super::Home;
 use crate::ledger::{OffloadRow, RunRow};
+use crate::run::tier_thread;
+use crate::tier::{self, Presence};
 use crate::{Blob, Error, Result};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -25,16 +27,14 @@ impl Home {
             .await?;
         let Some(run) = run else { return Err(nowhere(blob)) };
         let mut places = self.on_scratch(blob, &run.pipeline);
-        let archive = archived.and_then(|row| Some((PathBuf::from(row.root?), row.folder?)));
-        if let Some((root, folder)) = &archive {
+        let archive =
+            archived.and_then(|row| Some((PathBuf::from(row.root?), row.archive?, row.folder?)));
+        if let Some((root, _, folder)) = &archive {
             places.push(root.join(folder).join(&blob.part));
         }
         let range = blob.clone();
-        tokio::task::spawn_blocking(move || {
-            read_first(&places, &range, archive.map(|(root, _)| root))
-        })
-        .await
-        .map_err(|e| Error::halt("reading a body failed").caused_by(e))?
+        let archive = archive.map(|(root, id, _)| (root, id));
+        tier_thread::run(move |_| read_first(&places, &range, archive)).await
     }
 
     fn on_scratch(&self, blob: &Blob, pipeline: &str) -> Vec<PathBuf> {
@@ -48,7 +48,13 @@ impl Home {
     }
 }
 
-fn read_first(places: &[PathBuf], blob: &Blob, archive: Option<PathBuf>) -> Result<Vec<u8>> {
+/// Reads from the first place that has the whole range.
+fn read_first(
+    places: &[PathBuf],
+    blob: &Blob,
+    archive: Option<(PathBuf, String)>,
+) -> Result<Vec<u8>> {
+    let mut failed = None;
     for place in places {
         match read_range(place, blob) {
             Ok(bytes) => return Ok(bytes),
@@ -60,17 +66,18 @@ fn read_first(places: &[PathBuf], blob: &Blob, archive: Option<PathBuf>) -> Resu
                     blob.offset,
                     place.display()
                 );
-                return Err(Error::retry(what).because("body_unreadable").caused_by(e));
+                failed = Some(Error::retry(what).because("body_unreadable").caused_by(e));
             }
         }
     }
-    match archive {
-        Some(root) if !root.join(".tidemill").is_dir() => {
+    match (archive, failed) {
+        (Some((root, id)), _) if !matches!(tier::look(&root, Some(&id)), Presence::Here(_)) => {
             Err(Error::wait(format!("the archive {} that holds the body is away", root.display()))
                 .because("archive_away")
                 .help("mount it; the next run takes the item first"))
         }
-        _ => Err(nowhere(blob)),
+        (_, Some(error)) => Err(error),
+        (_, None) => Err(nowhere(blob)),
     }
 }
 

@@ -86,9 +86,9 @@ impl Mill {
     ///
     /// # Errors
     /// A schedule that is none, a name that cannot be a folder, two pipelines of the same name.
-    pub fn check(&mut self) -> Result<()> {
-        if let Some(mistake) = self.mistake.take() {
-            return Err(mistake);
+    pub fn check(&self) -> Result<()> {
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.told_again());
         }
         for (n, planned) in self.planned.iter().enumerate() {
             let name = planned.job.name();

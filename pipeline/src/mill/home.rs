@@ -6,8 +6,10 @@ use crate::clock::{Clock, SystemClock, Zone};
 use crate::ledger::Ledger;
 use crate::tier::{Scratch, guard};
 use crate::{Error, Fingerprint, Result};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 /// How a home is opened.
 #[derive(Debug, Clone)]
@@ -51,7 +53,9 @@ pub struct Home {
     clock: Arc<dyn Clock>,
     zone: Zone,
     resources: Resources,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
+    /// Pipelines that run now: each runs once at a time.
+    turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
 }
 
 impl Home {
@@ -61,11 +65,14 @@ impl Home {
     /// `home_missing` when there is none, `home_locked` when another process owns it,
     /// `home_unfit` when its file system cannot hold a live database.
     pub fn open(root: &Path, options: HomeOptions) -> Result<Self> {
-        let root = made(root, options.owner)?;
-        fit(&root, options.any_file_system)?;
+        let root = made(root, options.owner, options.any_file_system)?;
+        fit(&root, &root, options.any_file_system)?;
         let lock = if options.owner { Some(Lock::take(&root)?) } else { None };
-        let newborn = newborn(&root, options.clock.as_ref());
-        let ledger = Ledger::open(&root.join("tidemill.db"), &newborn)?;
+        let file = root.join("tidemill.db");
+        let ledger = match options.owner {
+            true => Ledger::open(&file, &newborn(&root, options.clock.as_ref()))?,
+            false => Ledger::look(&file)?,
+        };
         let mill = identity(&ledger)?;
         Ok(Self {
             scratch: Scratch { root: root.join("scratch") },
@@ -75,7 +82,8 @@ impl Home {
             zone: options.zone,
             resources: Resources::default(),
             root,
-            _lock: lock,
+            lock,
+            turns: Mutex::new(HashMap::new()),
         })
     }
 
@@ -115,19 +123,41 @@ impl Home {
         self.zone
     }
 
+    /// Refuses to change the mill without the lock.
+    pub(crate) fn check_owner(&self) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        Err(Error::halt("this home was opened to look at it only")
+            .because("not_owner")
+            .help("open it with `HomeOptions::owner()`"))
+    }
+
+    /// Waits until no other run of this pipeline is at work.
+    pub(crate) async fn turn(&self, pipeline: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(pipeline.to_string()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     pub(crate) fn resources(&self) -> &Resources {
         &self.resources
     }
 }
 
 /// The home's folder with its real path; made for an owner.
-fn made(root: &Path, owner: bool) -> Result<PathBuf> {
+fn made(root: &Path, owner: bool, any: bool) -> Result<PathBuf> {
     if !owner && !root.join("tidemill.db").is_file() {
         return Err(Error::halt(format!("there is no mill in {}", root.display()))
             .because("home_missing")
             .help("name the home with --home DIR or TIDEMILL_HOME; the first `run` makes it"));
     }
     if owner {
+        // Asked of the folder that is there, so that nothing is made where it may not be.
+        let there = root.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+        fit(there, root, any)?;
         std::fs::create_dir_all(root).map_err(|e| {
             Error::halt(format!("cannot make the home {}", root.display()))
                 .because("home_unwritable")
@@ -139,8 +169,8 @@ fn made(root: &Path, owner: bool) -> Result<PathBuf> {
 }
 
 /// Refuses file systems without the locks and shared memory that SQLite's WAL needs.
-fn fit(root: &Path, any: bool) -> Result<()> {
-    let kind = guard::file_system(root)?;
+fn fit(there: &Path, root: &Path, any: bool) -> Result<()> {
+    let kind = guard::file_system(there)?;
     if kind.supports_sqlite || any {
         return Ok(());
     }

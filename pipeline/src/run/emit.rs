@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 /// What became of a yielded item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// It is on its way.
+    /// It is on its way; or, over the run's limit, it waits for the next run.
     Yes,
     /// Its content is as it was last time: noted, nothing runs.
     Unchanged,
@@ -48,7 +48,8 @@ impl<T: Item> Emit<T> {
     }
 
     /// As [`send`](Emit::send), with writes of the source's own that become durable together with
-    /// the item. After [`Sent::Stop`] they have not been made.
+    /// the item. When the run is to stop already they are not made, and the answer is
+    /// [`Sent::Stop`].
     ///
     /// # Errors
     /// When the ledger refuses.
@@ -60,16 +61,22 @@ impl<T: Item> Emit<T> {
         if self.live.scene.stop.urgency() > Urgency::Go {
             return Ok(Sent::Stop);
         }
-        if self.live.seen.contains(&yielded.key) {
+        if self.has(&yielded) {
             self.live.ledger().write(64, own).await?;
             return Ok(Sent::Again);
         }
         if let Some(content) = yielded.content
             && self.is_known(&yielded.key, content).await?
         {
-            return self.unchanged_with(&yielded.key, own).await;
+            return self.unchanged(&yielded.key, yielded.note, own).await;
         }
         self.record(yielded, own).await
+    }
+
+    /// Whether the run has this item already. Newer content of a key that waited is another item.
+    fn has(&self, yielded: &Yielded<T>) -> bool {
+        let had = self.live.before.keys.get(&yielded.key);
+        had.is_some_and(|content| yielded.content.is_none() || yielded.content == *content)
     }
 
     /// Whether the run has this key already (it waited since an earlier run, or was sent before a
@@ -78,7 +85,7 @@ impl<T: Item> Emit<T> {
     /// # Errors
     /// When the ledger refuses. A note of another shape counts as none.
     pub async fn taken<N: DeserializeOwned>(&self, key: &str) -> Result<Option<Option<N>>> {
-        if !self.live.seen.contains(key) {
+        if !self.live.before.keys.contains_key(key) {
             return Ok(None);
         }
         let (run_no, key) = (self.live.run.no, key.to_string());
@@ -99,6 +106,10 @@ impl<T: Item> Emit<T> {
     ) -> Result<Sent> {
         let full =
             self.live.blueprint.limit.is_some_and(|limit| self.live.passed.load(Relaxed) >= limit);
+        if full && self.live.before.waiting.contains(&yielded.key) {
+            self.live.ledger().write(64, own).await?; // it keeps its place in the queue
+            return Ok(Sent::Again);
+        }
         let state = if full { ItemState::Waiting } else { ItemState::Open };
         let recorded = items::Recorded {
             seq: self.live.next_seq.fetch_add(1, Relaxed) + 1,
@@ -124,7 +135,7 @@ impl<T: Item> Emit<T> {
             .await?;
         if full {
             self.live.tell(ItemState::Waiting, &envelope.key, Some(items::LIMIT));
-            return Ok(Sent::Stop);
+            return Ok(Sent::Yes);
         }
         self.live.passed.fetch_add(1, Relaxed);
         self.live.scene.progress.event(&Event::Recorded);
@@ -142,11 +153,21 @@ impl<T: Item> Emit<T> {
         key: &str,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Sent> {
+        self.unchanged(key, None, own).await
+    }
+
+    async fn unchanged(
+        &self,
+        key: &str,
+        note: Option<serde_json::Value>,
+        own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<Sent> {
         let (run_no, now, owned) = (self.live.run.no, self.live.now_millis(), key.to_string());
+        let note = note.map(|note| note.to_string());
         self.live
             .ledger()
             .write(128, move |tx| {
-                items::observation(tx, run_no, &owned, None, now)?;
+                items::observation(tx, run_no, &owned, note.as_deref(), now)?;
                 own(tx)
             })
             .await?;
@@ -158,7 +179,7 @@ impl<T: Item> Emit<T> {
     /// source goes on. The next run tries it again.
     ///
     /// # Errors
-    /// When the ledger refuses, or when `error` halts.
+    /// When the ledger refuses.
     pub async fn park_with(
         &self,
         key: &str,

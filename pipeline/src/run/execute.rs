@@ -55,6 +55,9 @@ impl Home {
     pub async fn run(self: &Arc<Self>, job: &Job, options: RunOptions) -> Result<RunReport> {
         let begun = self.clock().now();
         let blueprint = &job.blueprint;
+        self.check_owner()?;
+        blueprint.check()?;
+        let _turn = self.turn(&blueprint.name).await;
         let gate = match &blueprint.archive {
             Some(archive) => {
                 Some(gate::open_gate(self, archive, options.archive.as_deref()).await?)
@@ -66,6 +69,7 @@ impl Home {
         let prepared = prepare(&scene, blueprint).await?;
         finish::missing_snapshots(&scene).await?;
         let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options).await?;
+        finish::clear_abandoned(&scene).await?;
         scene.progress.event(&Event::Begun { run: &live.run.id, resumed, carried });
         tracing::info!(run = %live.run.id, pipeline = %scene.pipeline, resumed, carried, "run begun");
 
@@ -78,6 +82,8 @@ impl Home {
             Ok(published) => published,
             Err(error) => return Err(halted(&live, error).await),
         };
+        // From here on the run is published, whatever happens: the next run makes up for the rest.
+        finish::missing_snapshots(&scene).await?;
         let run_no = live.run.no;
         let (items, reasons) = self.ledger().read(move |read| items::ends(read, run_no)).await?;
         let (offload, retention) = finish::archive(&scene, gate.as_ref()).await?;
@@ -201,12 +207,13 @@ async fn begin(
         dt: local.format("%Y-%m-%d").to_string(),
         now: now.timestamp_millis(),
     };
+    let limit = blueprint.limit;
     let (run, resumed, carried) = home
         .ledger()
         .transaction(move |tx| {
             new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
             let (run, resumed) = runs::begin(tx, &new)?;
-            let carried = if resumed { 0 } else { items::carry(tx, &run)? };
+            let carried = if resumed { 0 } else { items::carry(tx, &run, limit)? };
             Ok((run, resumed, carried))
         })
         .await?;
@@ -217,6 +224,7 @@ async fn begin(
             let keys = if all { items::keys(read, run_no)? } else { Vec::new() };
             Ok(Before {
                 keys: keys.into_iter().collect(),
+                waiting: items::waiting(read, no, run_no)?.into_iter().collect(),
                 last_seq: items::last_seq(read, run_no)?,
                 passed: items::passed(read, run_no)?,
             })
@@ -263,10 +271,7 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
 /// Notes in the ledger that the run halted. The ledger may be what failed, so this may fail too.
 async fn halted(live: &Arc<Live>, error: Error) -> Error {
     let (run_no, now) = (live.run.no, live.now_millis());
-    let noted = live
-        .ledger()
-        .commit(move |tx| runs::set_state(tx, run_no, RunState::Halted, now, None))
-        .await;
+    let noted = live.ledger().commit(move |tx| runs::halt(tx, run_no, now)).await;
     if let Err(second) = noted {
         tracing::warn!(error = %second, "the halt could not be noted; the run counts as killed");
     }

@@ -5,7 +5,9 @@ use super::live::{Live, Scene};
 use super::progress::Event;
 use super::report::{OffloadReport, PruneReport};
 use super::{offload, retention};
-use crate::ledger::{OffloadRow, Published, Publishing, RunRow, offloads, publish, write_snapshot};
+use crate::ledger::{
+    OffloadRow, Published, Publishing, RunRow, RunState, offloads, publish, write_snapshot,
+};
 use crate::sink::{Origin, Sealing};
 use crate::{Context, Error, Result};
 use std::sync::Arc;
@@ -13,16 +15,13 @@ use std::sync::Arc;
 /// The dataset of full copies of the published tables.
 pub(crate) const SNAPSHOTS: &str = "sqlite";
 
-/// Seals the files, publishes everything in one transaction, and makes the snapshot.
+/// Seals the files and publishes everything in one transaction.
 pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
     live.scene.progress.event(&Event::Phase("seal"));
     live.ledger().flush().await?;
     seal(live).await?;
     live.scene.progress.event(&Event::Phase("publish"));
-    let published = publish_all(live).await?;
-    live.scene.progress.event(&Event::Phase("snapshot"));
-    missing_snapshots(&live.scene).await?;
-    Ok(published)
+    publish_all(live).await
 }
 
 async fn seal(live: &Arc<Live>) -> Result<()> {
@@ -32,7 +31,7 @@ async fn seal(live: &Arc<Live>) -> Result<()> {
     }
     for sink in 0..live.blueprint.files.len() {
         let sealing = Arc::clone(live);
-        let names = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
+        let names: Vec<String> = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
             .await
             .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
         let dataset = live.blueprint.files[sink].dataset();
@@ -51,7 +50,29 @@ fn seal_files(live: &Arc<Live>, sink: usize) -> Result<Vec<String>> {
         steps: live.chain,
         folder: &folder,
     };
-    files.seal(live.ledger(), live.run.no, sink, &sealing)
+    let names = files.seal(live.ledger(), live.run.no, sink, &sealing)?;
+    if names.is_empty() {
+        // Fails when another sink has files there, and then it is needed.
+        let _ = std::fs::remove_dir(&folder);
+    }
+    Ok(names)
+}
+
+/// Clears scratch of what runs left there that were given up.
+pub(crate) async fn clear_abandoned(scene: &Arc<Scene>) -> Result<()> {
+    let home = Arc::clone(&scene.home);
+    tokio::task::spawn_blocking(move || {
+        for left in home.scratch().leftovers()? {
+            let run = home.ledger().read_now(|read| RunRow::by_id(read, &left.run))?;
+            if run.is_some_and(|run| run.state == RunState::Abandoned) {
+                home.scratch().retire(&left.dataset, &left.pipeline, &left.run)?;
+                home.scratch().purge(&left.dataset, &left.pipeline, &left.run)?;
+            }
+        }
+        Ok(())
+    })
+    .await
+    .map_err(|e| Error::halt("clearing scratch failed").caused_by(e))?
 }
 
 async fn publish_all(live: &Arc<Live>) -> Result<Published> {
@@ -80,6 +101,7 @@ async fn publish_all(live: &Arc<Live>) -> Result<Published> {
 /// Makes the snapshot of the newest published run when its rows changed and it has none yet: so a
 /// run that was killed between publish and snapshot gets its own before the next one publishes.
 pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
+    scene.progress.event(&Event::Phase("snapshot"));
     let no = scene.pipeline_no;
     let name = scene.pipeline.clone();
     let (run, tables) = scene

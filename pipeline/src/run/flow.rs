@@ -6,7 +6,7 @@ use super::retry;
 use super::stop::Urgency;
 use crate::build::Knobs;
 use crate::ledger::steps::{self, StepKey};
-use crate::{Context, Envelope, Error, Item, Result, Stage, Verdict};
+use crate::{Context, Envelope, Error, Item, Result, ResultExt, Stage, Verdict};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Stream, StreamExt};
 use std::future::Future;
@@ -214,9 +214,12 @@ pub(crate) async fn remembered<In: Item, S: Stage<In>>(
         return Ok(Some(envelope.with(item)));
     }
     let worked = with_retries(&live, stage.as_ref(), no, &envelope).await;
+    let worked = worked.and_then(|item| {
+        let output = serde_json::to_vec(&item).or_park().doing("its answer has no JSON form")?;
+        Ok((item, output))
+    });
     match worked {
-        Ok(item) => {
-            let output = serde_json::to_vec(&item)?;
+        Ok((item, output)) => {
             let bytes = output.len() + 128;
             live.ledger().write(bytes, move |tx| steps::keep(tx, &key, &output)).await?;
             live.scene.progress.event(&Event::Stepped { step: no });
@@ -256,6 +259,9 @@ async fn with_retries<In: Item, S: Stage<In>>(
         }
         tracing::debug!(step = no, key = %envelope.key, attempt, %error, "will be tried again");
         cx.sleep(retry::pause(attempt, after, &envelope.key)).await;
+        if cx.stopping() {
+            return Err(error); // the pause was cut short: the resumed run tries again
+        }
         attempt += 1;
     }
 }

@@ -6,7 +6,7 @@ use crate::ledger::offloads;
 use crate::mill::Home;
 use crate::tier::{self, Init, Presence, Tier, guard};
 use crate::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// What stands at the end of a pipeline's way.
@@ -30,7 +30,7 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
     let root = resolve(home, place.unwrap_or(&archive.at));
     let name = root.to_string_lossy().into_owned();
     let known = home.ledger().read(move |read| offloads::known_archive(read, &name)).await?;
-    let inside = root.starts_with(home.root());
+    let inside = is_inside(home.root(), &root);
     let (place, expected, now) = (root.clone(), known.clone(), home.clock().now());
     let home_root = home.root().to_path_buf();
     let looked = tier_thread::run(move |_| {
@@ -94,6 +94,15 @@ fn look(
 /// are: where they lead is known only while the disk behind them is there.
 fn resolve(home: &Home, place: &Path) -> PathBuf {
     home.root().join(place).components().collect()
+}
+
+/// Whether a place really lies in the home: no `..` and no link leads out of it.
+fn is_inside(home: &Path, place: &Path) -> bool {
+    let Ok(rest) = place.strip_prefix(home) else { return false };
+    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+    let linked = |folder: &&Path| folder.is_symlink();
+    rest.components().all(plain)
+        && !place.ancestors().take_while(|folder| *folder != home).any(|folder| linked(&folder))
 }
 
 fn never(root: &Path) -> Error {

@@ -6,7 +6,7 @@ use crate::build::Blueprint;
 use crate::ledger::{Ledger, RunRow};
 use crate::mill::Home;
 use crate::{Error, Fingerprint, Result};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,8 +74,8 @@ pub(crate) struct Live {
     pub(crate) next_seq: AtomicU64,
     /// Items that were passed on, for `.limit(n)`.
     pub(crate) passed: AtomicU64,
-    /// Keys that the run has already, when it was resumed or took over waiting items.
-    pub(crate) seen: HashSet<String>,
+    /// What it had when it began.
+    pub(crate) before: Before,
     artifacts: Mutex<BTreeSet<(String, String)>>,
     halted: Mutex<Option<Error>>,
     /// The tasks that move the items: a run has ended when all of them have.
@@ -86,7 +86,10 @@ pub(crate) struct Live {
 /// What the run has already, when it was resumed or took over waiting items.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    pub(crate) keys: HashSet<String>,
+    /// Its keys, each with the content that its source said.
+    pub(crate) keys: HashMap<String, Option<Fingerprint>>,
+    /// Keys that wait in earlier runs and were not taken over.
+    pub(crate) waiting: HashSet<String>,
     pub(crate) last_seq: u64,
     pub(crate) passed: u64,
 }
@@ -109,7 +112,7 @@ impl Live {
             resumed_to: before.last_seq,
             next_seq: AtomicU64::new(before.last_seq),
             passed: AtomicU64::new(before.passed),
-            seen: before.keys,
+            before,
             artifacts: Mutex::new(BTreeSet::new()),
             halted: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),

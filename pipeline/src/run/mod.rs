@@ -14,7 +14,7 @@ pub mod report;
 mod retention;
 mod retry;
 pub mod stop;
-mod tier_thread;
+pub(crate) mod tier_thread;
 
 pub use execute::RunOptions;
 pub use gate::{Gate, open_gate};

@@ -24,28 +24,40 @@ pub(crate) async fn catch_up(scene: &Arc<Scene>, gate: &Gate) -> Result<OffloadR
         same_disk: gate.same_disk,
         ..OffloadReport::default()
     };
+    // Once the archive is away or hangs, what is left need not be tried.
+    let mut away =
+        gate.tier.is_none().then(|| gate.away.clone().unwrap_or_else(|| "it is away".into()));
+    let mut failed = None;
     for row in waiting {
         let retired = row.state == OffloadState::Retired;
-        match &gate.tier {
-            // It is in the archive already; only its second reading is put off.
-            None if retired => {}
-            None => {
-                let why = gate.away.clone().unwrap_or_else(|| "it is away".into());
+        if let Some(why) = &away {
+            // What is retired is in the archive already; only its second reading is put off.
+            if !retired {
+                let why = why.clone();
                 report.wait(hold(scene, row, &why).await?, why);
             }
-            Some(tier) => match offload(scene, tier, row.clone()).await {
-                Ok(row) if retired => tracing::info!(run = %row.run, "read again cold, and sound"),
-                Ok(row) => report.parcels.push(row),
-                Err(error) if error.verdict() == Verdict::Wait => {
-                    let why = error.message();
-                    report.wait(hold(scene, row, &why).await?, why);
+            continue;
+        }
+        let Some(tier) = &gate.tier else { continue };
+        match offload(scene, tier, row.clone()).await {
+            Ok(row) if retired => tracing::info!(run = %row.run, "read again cold, and sound"),
+            Ok(row) => report.parcels.push(row),
+            Err(error) => {
+                let why = error.message();
+                report.wait(hold(scene, row, &why).await?, why.clone());
+                if error.verdict() != Verdict::Wait {
+                    failed.get_or_insert(error); // the others still get their turn
+                } else if matches!(
+                    error.reason(),
+                    "archive_away" | "archive_hung" | "archive_foreign"
+                ) {
+                    away = Some(why);
                 }
-                Err(error) => return Err(error),
-            },
+            }
         }
     }
     finish_runs(scene).await?;
-    Ok(report)
+    failed.map_or(Ok(report), Err)
 }
 
 impl OffloadReport {
@@ -56,11 +68,13 @@ impl OffloadReport {
     }
 }
 
-/// Notes why a run's files stay on scratch for now.
+/// Notes why a run's files stay on scratch for now. How far they came stays as the journal has it:
+/// `row` is from before the try.
 async fn hold(scene: &Scene, mut row: OffloadRow, why: &str) -> Result<OffloadRow> {
     tracing::info!(run = %row.run, dataset = %row.dataset, why, "offload waits");
+    let (run_no, dataset, note) = (row.run_no, row.dataset.clone(), why.to_string());
+    scene.home.ledger().commit(move |tx| offloads::note(tx, run_no, &dataset, &note)).await?;
     row.note = Some(why.to_string());
-    advance(scene, row.clone(), row.state).await?;
     Ok(row)
 }
 

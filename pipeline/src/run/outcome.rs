@@ -33,6 +33,7 @@ impl Live {
             reason: error.reason().to_string(),
             message: error.message(),
             help: error.guidance().map(str::to_string),
+            passing: error.is_passing(),
         };
         self.end(seq, key, state, Some(setback)).await
     }

@@ -155,29 +155,29 @@ pub async fn apply(
             Decision { run: line.run.clone(), keep: false, reasons: line.reasons.clone() };
         scopes.entry((line.pipeline.clone(), line.dataset.clone())).or_default().push(decision);
     }
-    let (own, mill, now) = (tier.clone(), home.mill().to_string(), home.clock().now());
-    let gone = tier_thread::run(move |beat| {
-        let mut gone = BTreeSet::new();
-        for ((pipeline, dataset), decisions) in scopes {
-            let scope = Scope { mill: mill.clone(), pipeline, dataset };
-            let pruned = tier::prune(&own, &scope, &decisions, now)?;
-            gone.extend(pruned.runs.into_iter().map(|run| (scope.dataset.clone(), run)));
+    let (mill, now) = (home.mill().to_string(), home.clock().now());
+    for ((pipeline, dataset), decisions) in scopes {
+        let scope = Scope { mill: mill.clone(), pipeline, dataset: dataset.clone() };
+        let own = tier.clone();
+        let pruned = tier_thread::run(move |beat| {
             beat();
-        }
-        tier::purge_trash(&own, &mill, now, GRACE)?;
-        Ok(gone)
-    })
-    .await?;
-    note_pruned(home, gone).await?;
+            tier::prune(&own, &scope, &decisions, now)
+        })
+        .await?;
+        // Noted scope by scope: what is gone is known, also when the next one fails.
+        note_pruned(home, dataset, [pruned.runs, pruned.missing].concat()).await?;
+    }
+    let own = tier.clone();
+    tier_thread::run(move |_| tier::purge_trash(&own, &mill, now, GRACE)).await?;
     report.decisions = lines.into_iter().filter(|line| !line.keep).collect();
     Ok(report)
 }
 
-async fn note_pruned(home: &Arc<Home>, gone: BTreeSet<(String, String)>) -> Result<()> {
+async fn note_pruned(home: &Arc<Home>, dataset: String, gone: Vec<String>) -> Result<()> {
     home.ledger()
         .commit(move |tx| {
-            for (dataset, run) in &gone {
-                for row in OffloadRow::of_run(tx, run)?.iter().filter(|r| r.dataset == *dataset) {
+            for run in &gone {
+                for row in OffloadRow::of_run(tx, run)?.iter().filter(|r| r.dataset == dataset) {
                     offloads::advance(tx, row, OffloadState::Pruned, None)?;
                 }
             }

@@ -6,7 +6,7 @@ use super::trash::{Tombstone, bury};
 use crate::keep::Decision;
 use crate::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Whose runs a keep plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ pub struct Scope {
 pub struct Pruned {
     /// Runs that were moved to the trash, oldest first.
     pub runs: Vec<String>,
-    /// Their bytes, which are freed by [`purge_trash`](super::purge_trash).
+    /// Runs that the plan lets go and that are not here any more.
+    pub missing: Vec<String>,
+    /// The bytes of the moved runs, which are freed by [`purge_trash`](super::purge_trash).
     pub bytes: u64,
     /// Runs that stay.
     pub kept: usize,
@@ -32,8 +34,8 @@ pub struct Pruned {
 
 /// Moves the runs that a plan lets go to the archive's trash, each marked with its reasons first.
 ///
-/// Decisions about runs that are not here are passed over, runs without a decision stay. A move
-/// that an earlier call began is finished. May be called again at any time.
+/// Runs that a decision lets go and that are not here are told; runs without a decision stay.
+/// A move that an earlier call began is finished. May be called again at any time.
 ///
 /// # Errors
 /// *Halt* with reason `prune_all` when no run would be left: no plan of ours says that. *Wait*
@@ -59,6 +61,11 @@ pub fn prune(
         .help("make the plan from all runs of the archive; at least one always stays"));
     }
     let mut pruned = Pruned { kept: staying.len(), ..Pruned::default() };
+    // Moved by an earlier call that could not say so any more, or taken away by hand.
+    let there: HashSet<&str> =
+        survey.runs.iter().chain(&survey.leaving).map(|run| run.run.as_str()).collect();
+    let missing = decisions.iter().filter(|d| !d.keep && !there.contains(d.run.as_str()));
+    pruned.missing.extend(missing.map(|d| d.run.clone()));
     for run in survey.leaving.iter().filter(own).chain(leaving) {
         let reasons = going.get(run.run.as_str()).map(|d| d.reasons.clone()).unwrap_or_default();
         bury(tier, &run.folder, &scope.tombstone(run, now, reasons))?;

@@ -93,6 +93,16 @@ pub(super) fn settle(tx: &Tx<'_>, run_no: i64, url: &str, outcome: &str) -> Resu
     .map(|_| ())
 }
 
+/// What a person or a feed named and could not be read is asked for again in a resumed run.
+pub(super) fn ask_again(tx: &Tx<'_>, run_no: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE tm_crawl_frontier SET outcome = NULL WHERE run_no = ?1 AND role <> 'link'
+            AND outcome NOT IN ('page', 'unchanged', 'feed', 'sitemap', 'unchanged_feed')",
+        params![run_no],
+    )
+    .map(|_| ())
+}
+
 /// The next addresses to ask for, with their order, behind `after`.
 pub(super) fn next(
     read: &Read<'_>,

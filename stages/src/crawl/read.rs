@@ -2,25 +2,25 @@
 
 use super::frontier::{self, Role, Spot};
 use super::site::Crawl;
-use crate::feed::{parse, sitemap};
-use crate::fetch::canonical::has_secret;
+use crate::feed::{Known, parse, part, sitemap};
+use crate::fetch::canonical::{has_secret, scrub_reference};
 use crate::fetch::private::is_private_host;
 use crate::fetch::sniff::{Kind, sniff};
 use crate::fetch::{self, Ask, Fetcher, Note, Page, Visit, Visited};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use tidemill_pipeline::ledger::Tx;
 use tidemill_pipeline::{Context, Emit, Error, Fingerprint, Result, Sent, Verdict, Yielded};
 use url::Url;
 
 /// Addresses in hand at once. Each host is asked one thing at a time all the same.
 const IN_HAND: usize = 16;
-const FIRST_READ: usize = crate::feed::FIRST_READ;
 
 /// What is kept of feeds between runs: they are no items and have no item memory. Sitemaps are read
 /// anew each time, since their pages may change while they do not.
-type Cursor = BTreeMap<String, Note>;
+type Cursor = BTreeMap<String, Known>;
 
 /// What one visit came to, for the loop.
 enum Went {
@@ -29,7 +29,7 @@ enum Went {
     /// Something else was done.
     Other,
     /// A feed was read whole: keep its validators and what it listed.
-    Feed(String, Box<Note>),
+    Feed(String, Box<Known>),
     /// The run takes no more.
     Stop,
 }
@@ -39,20 +39,23 @@ struct Work<'a> {
     out: &'a Emit<Page>,
     cx: &'a Context,
     run_no: i64,
-    hosts: Vec<String>,
+    /// The hosts of the seeds, and those that they redirect to.
+    hosts: Mutex<Vec<String>>,
 }
 
 pub(super) async fn read(crawl: &Crawl, out: &Emit<Page>, cx: &Context) -> Result<()> {
     let run_no = cx.run()?.no;
-    let mut work = Work { crawl, out, cx, run_no, hosts: Vec::new() };
+    let work = Work { crawl, out, cx, run_no, hosts: Mutex::default() };
     work.seed().await?;
+    cx.ledger().write(64, move |tx| frontier::ask_again(tx, run_no)).await?;
     let mut cursor: Cursor = out.cursor().await?.unwrap_or_default();
     let mut taken = cx.ledger().read(move |read| frontier::pages(read, run_no)).await?;
     let work = &work;
-    let (mut after, mut in_hand) = (0, FuturesUnordered::new());
+    let (mut after, mut in_hand, mut stopped) = (0, FuturesUnordered::new(), false);
     loop {
         let room = IN_HAND.saturating_sub(in_hand.len());
-        let budget = crawl.pages.saturating_sub(taken + in_hand.len() as u64);
+        let left = crawl.pages.saturating_sub(taken + in_hand.len() as u64);
+        let budget = if stopped { 0 } else { left };
         let count = u32::try_from(budget.min(room as u64)).unwrap_or(0);
         let queued = if count == 0 {
             Vec::new()
@@ -69,26 +72,28 @@ pub(super) async fn read(crawl: &Crawl, out: &Emit<Page>, cx: &Context) -> Resul
         match went? {
             Went::Page => taken += 1,
             Went::Other => {}
-            Went::Feed(url, note) => {
-                cursor.insert(url, *note);
+            Went::Feed(url, known) => {
+                cursor.insert(url, *known);
                 out.save_cursor(&cursor).await?;
             }
-            Went::Stop => return Ok(()),
+            Went::Stop => stopped = true, // what is in hand is brought to its end
         }
     }
 }
 
 impl Work<'_> {
     /// Puts the seeds into the frontier; those that are no addresses are parked.
-    async fn seed(&mut self) -> Result<()> {
+    async fn seed(&self) -> Result<()> {
         let mut spots = Vec::new();
         for text in &self.crawl.seeds {
             match crate::feed::seed(text, self.cx) {
                 Ok(url) => {
-                    self.hosts.extend(url.host_str().map(str::to_string));
+                    self.settle_on(&url);
                     spots.push(spot(&url, 0, Role::Seed, None));
                 }
-                Err(error) => self.out.park_with(text, error, |_| Ok(())).await?,
+                Err(error) => {
+                    self.out.park_with(&scrub_reference(text), error, |_| Ok(())).await?;
+                }
             }
         }
         let run_no = self.run_no;
@@ -96,7 +101,7 @@ impl Work<'_> {
     }
 
     /// Visits one address; an error of this address alone is written down and the crawl goes on.
-    async fn one(&self, spot: Spot, listing: Option<Note>) -> Result<Went> {
+    async fn one(&self, spot: Spot, listing: Option<Known>) -> Result<Went> {
         match self.visit(&spot, listing).await {
             Err(error) if error.verdict() == Verdict::Halt => Err(error),
             Err(_) if self.cx.stopping() => Ok(Went::Stop),
@@ -116,7 +121,7 @@ impl Work<'_> {
         }
     }
 
-    async fn visit(&self, spot: &Spot, listing: Option<Note>) -> Result<Went> {
+    async fn visit(&self, spot: &Spot, listing: Option<Known>) -> Result<Went> {
         if let Some(note) = self.out.taken::<Note>(&spot.url).await? {
             // It waited since an earlier run, or was sent before a kill: only its links are needed.
             let found = note.map(|note| self.deeper(spot, &note.links)).unwrap_or_default();
@@ -133,15 +138,15 @@ impl Work<'_> {
         }
         let from = spot.found_on.as_deref().and_then(|from| Url::parse(from).ok());
         let ask = Ask {
-            known: listing.clone().or_else(|| known.clone()),
+            known: listing.as_ref().map(|known| known.note.clone()).or_else(|| known.clone()),
             // A host that a person named may be a private one, and so may what a private one lists.
             private: self.is_inside(&url) || from.is_some_and(|f| is_private_host(&f)),
             url,
         };
         match Fetcher::of(self.cx)?.visit(&ask, &self.crawl.politeness, self.cx).await? {
-            Visit::New(visited) => self.page(spot, *visited).await,
+            Visit::New(visited) => self.page(spot, *visited, listing).await,
             Visit::Unchanged => match (listing, known) {
-                (Some(feed), _) => self.same_feed(spot, &feed.links).await,
+                (Some(feed), _) => self.same_feed(spot, &feed.note.links).await,
                 (None, Some(note)) => self.unchanged(spot, note.links).await,
                 (None, None) => {
                     self.settle(spot, "unchanged", Vec::new()).await.map(|()| Went::Other)
@@ -161,19 +166,31 @@ impl Work<'_> {
         Ok(Went::Page)
     }
 
-    async fn page(&self, spot: &Spot, visited: Visited) -> Result<Went> {
+    async fn page(&self, spot: &Spot, visited: Visited, listing: Option<Known>) -> Result<Went> {
         let Visited { page, note, body } = visited;
         let base = Url::parse(&page.final_url)?;
+        if spot.role == Role::Seed {
+            self.settle_on(&base); // `example.org` is often `www.example.org`
+        }
         match sniff(page.content_type.as_deref(), &body) {
             Kind::Feed if spot.role == Role::Seed => {
-                let spots = blocking(move || entries(&body, &base)).await?;
-                let links = spots.iter().map(|spot| spot.url.clone()).collect();
-                self.settle(spot, "feed", spots).await?;
-                Ok(Went::Feed(spot.url.clone(), Box::new(Note { links, ..note })))
+                let entries = blocking(move || parse::parse(&body, &base)).await?.entries;
+                let (entries, skipped, _) = part(entries, listing.as_ref());
+                let links = entries.iter().map(|entry| entry.url.to_string()).collect();
+                let spots = entries.iter().map(|entry| Spot {
+                    entry: Some(entry.content),
+                    ..self::spot(&entry.url, 0, Role::Entry, Some(&spot.url))
+                });
+                self.settle(spot, "feed", spots.collect()).await?;
+                let known = Known { note: Note { links, ..note }, skipped };
+                Ok(Went::Feed(spot.url.clone(), Box::new(known)))
             }
             Kind::Sitemap | Kind::SitemapIndex | Kind::SitemapText if spot.role != Role::Link => {
-                let hosts = self.hosts.clone();
-                let spots = blocking(move || places(&body, &base, &hosts)).await?;
+                let hosts = self.hosts();
+                let (spots, flaw) = blocking(move || places(&body, &base, &hosts)).await?;
+                if let Some(flaw) = flaw {
+                    self.cx.say(format!("{}: the sitemap is read only in part: {flaw}", spot.url));
+                }
                 self.settle(spot, "sitemap", spots).await?;
                 Ok(Went::Other)
             }
@@ -195,7 +212,11 @@ impl Work<'_> {
 
     async fn emit(&self, spot: &Spot, page: Page, mut note: Note, links: Vec<Url>) -> Result<Went> {
         // Kept whatever the depth is now: a later run may go deeper and find the page unchanged.
-        note.links = links.iter().filter(|u| self.is_inside(u)).map(Url::to_string).collect();
+        note.links = links
+            .iter()
+            .filter(|url| self.is_inside(url) && !has_secret(url))
+            .map(Url::to_string)
+            .collect();
         note.entry = spot.entry;
         let found = self.deeper(spot, &note.links);
         let (run_no, url) = (self.run_no, spot.url.clone());
@@ -212,7 +233,19 @@ impl Work<'_> {
 
     /// Whether an address is on the host of a seed.
     fn is_inside(&self, url: &Url) -> bool {
-        url.host_str().is_some_and(|host| self.hosts.iter().any(|seed| seed == host))
+        url.host_str().is_some_and(|host| self.hosts().iter().any(|seed| seed == host))
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The crawl is at home on this address's host.
+    fn settle_on(&self, url: &Url) {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = url.host_str().filter(|host| !hosts.iter().any(|h| h == host)) {
+            hosts.push(host.to_string());
+        }
     }
 
     /// What the links of a page add to the frontier.
@@ -250,26 +283,15 @@ impl Work<'_> {
     }
 }
 
-/// The entries of a feed: its newest ones, since older ones were listed when they were new.
-fn entries(body: &[u8], base: &Url) -> Result<Vec<Spot>> {
-    let entries = parse::parse(body, base)?.entries;
-    let open = entries.into_iter().filter(|entry| !has_secret(&entry.url)).take(FIRST_READ);
-    Ok(open
-        .map(|entry| Spot {
-            entry: Some(entry.content),
-            ..spot(&entry.url, 0, Role::Entry, Some(base.as_str()))
-        })
-        .collect())
-}
-
-/// The pages of a sitemap on the seeds' hosts, and the sitemaps that it lists.
-fn places(body: &[u8], base: &Url, hosts: &[String]) -> Result<Vec<Spot>> {
+/// The pages of a sitemap on the seeds' hosts and the sitemaps that it lists; and its flaw, if it has one.
+fn places(body: &[u8], base: &Url, hosts: &[String]) -> Result<(Vec<Spot>, Option<String>)> {
     let map = sitemap::parse(body, base)?;
     let inside = |url: &Url| {
         !has_secret(url) && url.host_str().is_some_and(|h| hosts.iter().any(|s| s == h))
     };
     let all = map.sitemaps.into_iter().chain(map.pages.into_iter().map(|(url, _)| url));
-    Ok(all.filter(inside).map(|url| spot(&url, 0, Role::Entry, Some(base.as_str()))).collect())
+    let spots = all.filter(inside).map(|url| spot(&url, 0, Role::Entry, Some(base.as_str())));
+    Ok((spots.collect(), map.flaw))
 }
 
 fn spot(url: &Url, depth: u32, role: Role, found_on: Option<&str>) -> Spot {

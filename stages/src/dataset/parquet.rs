@@ -116,7 +116,8 @@ fn frame<T: Item>(
         .iter()
         .map(|saved| Ok(serde_json::to_value(&saved.item)?))
         .collect::<Result<Vec<Json>>>()?;
-    let mut all: Vec<Series> = columns.iter().map(|column| series(column, &objects)).collect();
+    let mut all =
+        columns.iter().map(|column| series(column, &objects)).collect::<Result<Vec<Series>>>()?;
     let steps = sealing.steps.to_hex();
     let text = |name: &str, values: Vec<Option<String>>| Values::new(name.into(), values).into();
     all.push(text("_key", group.iter().map(|s| Some(s.key.clone())).collect()));
@@ -128,11 +129,25 @@ fn frame<T: Item>(
     DataFrame::new(group.len(), all).map_err(refused)
 }
 
-fn series(column: &Column, objects: &[Json]) -> Series {
+fn series(column: &Column, objects: &[Json]) -> Result<Series> {
     let field = |object: &Json| object.get(&column.name).cloned().unwrap_or(Json::Null);
     let name = column.name.as_str().into();
     let values = objects.iter().map(field);
-    match column.kind {
+    let fits = |value: &Json| match column.kind {
+        Kind::Bool => value.is_boolean(),
+        Kind::Integer => value.as_i64().is_some(),
+        Kind::Real => value.as_f64().is_some(),
+        Kind::Text | Kind::Json => true,
+    };
+    if let Some(value) = values.clone().find(|value| !value.is_null() && !fits(value)) {
+        return Err(Error::halt(format!(
+            "`{}` is {value}, which no column of 64 bits holds",
+            column.name
+        ))
+        .because("row_does_not_fit")
+        .help("give the field another type, or map the value before it is saved"));
+    }
+    let series: Values = match column.kind {
         Kind::Bool => Values::new(name, values.map(|v| v.as_bool()).collect::<Vec<_>>()),
         Kind::Integer => Values::new(name, values.map(|v| v.as_i64()).collect::<Vec<_>>()),
         Kind::Real => Values::new(name, values.map(|v| v.as_f64()).collect::<Vec<_>>()),
@@ -146,8 +161,8 @@ fn series(column: &Column, objects: &[Json]) -> Series {
                 })
                 .collect::<Vec<_>>(),
         ),
-    }
-    .into()
+    };
+    Ok(series.into())
 }
 
 // By value, as `map_err` hands it over.

@@ -1,10 +1,10 @@
 //! A source of links from RSS, Atom and JSON feeds.
 
-use super::links::secret;
 use super::parse::{self, Entry};
 use super::seed::seed;
-use crate::fetch::canonical::has_secret;
+use crate::fetch::canonical::{has_secret, scrub_reference};
 use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Visit, Visited};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,7 +64,31 @@ impl Feed {
 }
 
 /// What is kept of each feed between runs.
-type Cursor = BTreeMap<String, Note>;
+type Cursor = BTreeMap<String, Known>;
+
+/// A feed as it was read last.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// Its validators; their `links` are the entries that were taken.
+    pub(crate) note: Note,
+    /// Entries that the first read left out, and that are not taken later either.
+    pub(crate) skipped: Vec<String>,
+}
+
+/// Parts a feed's entries: those to take, and those that its first read leaves out. Entries with a
+/// key or token in their address are in neither; they are counted.
+pub(crate) fn part(entries: Vec<Entry>, known: Option<&Known>) -> (Vec<Entry>, Vec<String>, usize) {
+    let all = entries.len();
+    let mut open: Vec<Entry> = entries.into_iter().filter(|e| !has_secret(&e.url)).collect();
+    let secret = all - open.len();
+    let skipped = match known {
+        Some(known) => known.skipped.clone(),
+        None => open.iter().skip(FIRST_READ).map(|entry| entry.url.to_string()).collect(),
+    };
+    open.retain(|entry| !skipped.iter().any(|url| url == entry.url.as_str()));
+    // Only what the feed still lists need be remembered as left out.
+    (open, skipped, secret)
+}
 
 impl Step for Feed {
     fn name(&self) -> &str {
@@ -97,10 +121,9 @@ impl Source for Feed {
             match self.read_one(url, &mut cursor, out, cx).await {
                 Ok(Sent::Stop) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if error.verdict() == Verdict::Halt || cx.stopping() => {
-                    return Err(error);
-                }
-                Err(error) => out.park_with(url, error, |_| Ok(())).await?,
+                Err(error) if error.verdict() == Verdict::Halt => return Err(error),
+                Err(_) if cx.stopping() => return Ok(()), // the next run reads it again
+                Err(error) => out.park_with(&scrub_reference(url), error, |_| Ok(())).await?,
             }
         }
         Ok(())
@@ -116,18 +139,24 @@ impl Feed {
         cx: &Context,
     ) -> Result<Sent> {
         let url = seed(text, cx)?;
-        let ask = Ask { known: cursor.get(url.as_str()).cloned(), url: url.clone(), private: true };
+        let before = cursor.get(url.as_str()).cloned();
+        let known = before.as_ref().map(|known| known.note.clone());
+        let ask = Ask { known, url: url.clone(), private: true };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
         let Visit::New(visited) = visit else {
-            let entries = cursor.get(url.as_str()).map(|note| note.links.clone());
+            let entries = before.map(|known| known.note.links);
             return same(url.as_str(), &entries.unwrap_or_default(), out, cx).await;
         };
         let Visited { page, note, body } = *visited;
         let base = page.final_url.parse().unwrap_or(url.clone());
-        let mut entries =
+        let entries =
             tokio::task::spawn_blocking(move || parse::parse(&body, &base)).await??.entries;
-        if !cursor.contains_key(url.as_str()) {
-            entries.truncate(FIRST_READ);
+        let (entries, skipped, secret) = part(entries, before.as_ref());
+        if secret > 0 {
+            cx.say(format!(
+                "{}: entries with a key or token in their address are left out",
+                page.url
+            ));
         }
         let links = entries.iter().map(|entry| entry.url.to_string()).collect();
         for entry in entries {
@@ -135,7 +164,7 @@ impl Feed {
                 return Ok(Sent::Stop);
             }
         }
-        cursor.insert(url.to_string(), Note { links, ..note });
+        cursor.insert(url.to_string(), Known { note: Note { links, ..note }, skipped });
         out.save_cursor(cursor).await?;
         Ok(Sent::Yes)
     }
@@ -159,12 +188,6 @@ async fn same(feed: &str, entries: &[String], out: &Emit<Link>, cx: &Context) ->
 
 async fn send(entry: Entry, feed: &str, out: &Emit<Link>) -> Result<Sent> {
     let key = entry.url.to_string();
-    if has_secret(&entry.url) {
-        let shown = crate::fetch::canonical::scrubbed(&entry.url).to_string();
-        let error: Error = secret();
-        out.park_with(&shown, error, |_| Ok(())).await?;
-        return Ok(Sent::Yes);
-    }
     let title = Some(entry.title).filter(|title| !title.is_empty());
     let link = Link { url: key.clone(), title, found_on: Some(feed.to_string()) };
     out.send(Yielded::new(key, link).content(entry.content)).await

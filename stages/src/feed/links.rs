@@ -1,7 +1,7 @@
 //! A source of links that are given in the code.
 
 use crate::fetch::Link;
-use crate::fetch::canonical::{canonical, has_secret};
+use crate::fetch::canonical::{canonical, has_secret, scrub_reference};
 use tidemill_pipeline::{
     Context, Emit, Error, Fingerprint, Result, ResultExt, Sent, Source, Step, Yielded,
 };
@@ -46,7 +46,7 @@ impl Source for Links {
             let url = match address(text) {
                 Ok(url) => url,
                 Err(error) => {
-                    out.park_with(text, error, |_| Ok(())).await?;
+                    out.park_with(&scrub_reference(text), error, |_| Ok(())).await?;
                     continue;
                 }
             };
@@ -62,10 +62,12 @@ impl Source for Links {
 pub(crate) fn address(text: &str) -> Result<Url> {
     let url = Url::parse(text.trim())
         .or_park()
-        .doing(format!("`{text}` is no address"))
+        .doing(format!("`{}` is no address", scrub_reference(text)))
         .map_err(|e| e.because("bad_url").help("write it with http:// or https://"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Error::park(format!("`{text}` is neither http nor https")).because("bad_url"));
+        return Err(Error::park(format!("`{}` is neither http nor https", scrub_reference(text)))
+            .because("bad_url")
+            .help("write it with http:// or https://"));
     }
     let url = canonical(&url);
     if has_secret(&url) {

@@ -11,5 +11,5 @@ pub use feeds::{Feed, listed};
 pub use links::Links;
 pub use opml::opml;
 
-pub(crate) use feeds::FIRST_READ;
+pub(crate) use feeds::{Known, part};
 pub(crate) use seed::seed;

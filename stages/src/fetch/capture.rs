@@ -5,6 +5,7 @@ use crate::warc::cdxj::Line;
 use crate::warc::{self, Part, Reader, Record};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tidemill_pipeline::clock::Clock;
 use tidemill_pipeline::ledger::{Ledger, Tx};
 use tidemill_pipeline::{Blob, Context, Error, Fingerprint, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
@@ -26,10 +27,11 @@ struct Job {
     done: oneshot::Sender<Result<Blob>>,
 }
 
-/// The open WARC of one run; clones write to the same file.
-#[derive(Debug, Clone)]
+/// The open WARC of one run.
+#[derive(Debug)]
 pub(super) struct Archivist {
     queue: mpsc::Sender<Job>,
+    worker: tokio::task::JoinHandle<()>,
 }
 
 impl Archivist {
@@ -44,15 +46,25 @@ impl Archivist {
                 move |read| Ok(schema::parts(read, no)?.last().copied().unwrap_or(0))
             })
             .await?;
+        // A run that was killed between seal and publish has a sealed part: the next one is begun.
+        let sealed = folder.join(format!("part-{number:04}.warc.gz")).exists();
+        let number = if sealed { number + 1 } else { number };
         let no = run.no;
         let end = cx.ledger().read(move |read| schema::committed_end(read, no, number)).await?;
         let (queue, jobs) = mpsc::channel(256);
-        let open = Open { folder, number, run: run.id, run_no: no, ledger: cx.ledger().clone() };
+        let (ledger, clock) = (cx.ledger().clone(), Arc::clone(cx.clock()));
+        let open = Open { folder, number, run: run.id, run_no: no, ledger, clock };
         let part = open.part(end, cx.now()).await?;
-        tokio::spawn(async move {
-            open.work(part, jobs).await;
-        });
-        Ok(Self { queue })
+        let worker = tokio::spawn(open.work(part, jobs));
+        Ok(Self { queue, worker })
+    }
+
+    /// Returns when what was queued is written and nobody writes to the file any more.
+    async fn end(self) {
+        drop(self.queue);
+        if let Err(error) = self.worker.await {
+            tracing::error!(%error, "the WARC writer failed; what it had not committed is cut off");
+        }
     }
 
     /// Stores a record; `own` is written to the ledger together with the offset, and both are
@@ -81,6 +93,7 @@ struct Open {
     run: String,
     run_no: i64,
     ledger: Ledger,
+    clock: Arc<dyn Clock>,
 }
 
 impl Open {
@@ -137,7 +150,7 @@ impl Open {
             }
             if part.end() >= PART_FULL {
                 self.number += 1;
-                match self.part(0, chrono::DateTime::UNIX_EPOCH).await {
+                match self.part(0, self.clock.now()).await {
                     Ok(next) => part = next,
                     Err(error) => {
                         tracing::error!(%error, "no further WARC part can be begun");
@@ -238,6 +251,10 @@ impl Archivists {
 
     /// Lets go of the run's archivist, so that its file can be sealed.
     pub(super) async fn close(&self) {
-        self.0.lock().await.take();
+        let held = self.0.lock().await.take();
+        // Nobody else holds it once all items are through.
+        if let Some(archivist) = held.and_then(|(_, archivist)| Arc::into_inner(archivist)) {
+            archivist.end().await;
+        }
     }
 }

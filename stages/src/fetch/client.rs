@@ -62,6 +62,8 @@ pub(super) struct Request<'a> {
     pub(super) last_modified: Option<&'a str>,
     pub(super) private: bool,
     pub(super) politeness: &'a Politeness,
+    /// A body over the cap is cut there instead of refused.
+    pub(super) cut: bool,
 }
 
 /// Two clients that differ in one thing: whether private addresses are resolved.
@@ -109,15 +111,20 @@ impl Client {
                 .await
                 .map_err(|_| timed_out("no answer", FIRST_BYTE))?
                 .map_err(transport)?;
-            read(answer, request.politeness.body_cap, now).await
+            read(answer, request.politeness.body_cap, request.cut, now).await
         };
         tokio::time::timeout(TOTAL, work).await.map_err(|_| timed_out("not done", TOTAL))?
     }
 }
 
-async fn read(answer: reqwest::Response, cap: u64, date: DateTime<Utc>) -> Result<Response> {
+async fn read(
+    answer: reqwest::Response,
+    cap: u64,
+    cut: bool,
+    date: DateTime<Utc>,
+) -> Result<Response> {
     let status = answer.status();
-    if answer.content_length().is_some_and(|length| length > cap) {
+    if !cut && answer.content_length().is_some_and(|length| length > cap) {
         return Err(too_large(cap));
     }
     let mut response = Response {
@@ -137,7 +144,7 @@ async fn read(answer: reqwest::Response, cap: u64, date: DateTime<Utc>) -> Resul
         let chunk = chunk.map_err(transport)?;
         // The cap is on what comes out of the decoder, so a small bomb meets it too.
         if (response.body.len() + chunk.len()) as u64 > cap {
-            return Err(too_large(cap));
+            return if cut { Ok(response) } else { Err(too_large(cap)) };
         }
         response.body.extend_from_slice(&chunk);
     }

@@ -5,7 +5,7 @@ use super::capture::{self, Archivists, DATASET};
 use super::client::{Client, Politeness, Request, Response};
 use super::gate::Gates;
 use super::page::Page;
-use super::private::is_private_host;
+use super::private::{is_private, is_private_host};
 use super::rules::Rules;
 use super::schema::{self, Had, UrlRow};
 use super::visit::{Ask, Note, Visit, Visited};
@@ -122,7 +122,7 @@ impl Fetcher {
                     .because("redirect_scheme")
                     .help("open it in a browser; only http and https are fetched"));
             }
-            private &= is_private_host(&at);
+            private &= is_private_host(&at) || response.ip.is_some_and(is_private);
             at = canonical(&next);
         }
         Err(Error::park(format!("more than {REDIRECTS} redirects"))
@@ -150,6 +150,7 @@ impl Fetcher {
                 last_modified: known.and_then(|note| note.last_modified.as_deref()),
                 private,
                 politeness,
+                cut: false,
             };
             let failed = match self.client.send(&request, cx.now()).await {
                 Ok(response) if matches!(response.status, 429 | 500 | 502..=504) => {
@@ -282,7 +283,7 @@ impl Fetcher {
         let mut row = url_row(ask, "failed", cx)?;
         row.detail = Some(format!("{}: {}", error.reason(), error.message()));
         cx.ledger().write(256, move |tx| row.write(tx)).await?;
-        Err(error.with_verdict(Verdict::Park))
+        Err(error.with_verdict(Verdict::Park).passing())
     }
 }
 

@@ -20,9 +20,11 @@ pub async fn get_once(url: &Url, now: DateTime<Utc>) -> Result<(Vec<u8>, Option<
     let mut at = canonical(url);
     for _ in 0..=REDIRECTS {
         let rules = send(&client, &at.join("/robots.txt")?, &politeness, now).await?;
+        let unknown = matches!(rules.status, 429 | 500..=599);
         let body = if rules.status < 300 { rules.body } else { Vec::new() };
-        let verdict = Robots::parse(&body).check("tidemill", at.path());
-        if !verdict.allowed {
+        let path =
+            at.query().map_or(at.path().to_string(), |query| format!("{}?{query}", at.path()));
+        if unknown || !Robots::parse(&body).check("tidemill", &path).allowed {
             return Err(Error::park(format!(
                 "robots.txt of {} forbids it",
                 at.host_str().unwrap_or_default()
@@ -56,6 +58,7 @@ async fn send(
     now: DateTime<Utc>,
 ) -> Result<Response> {
     // A person named it, so a private address is meant.
-    let request = Request { url, etag: None, last_modified: None, private: true, politeness };
+    let request =
+        Request { url, etag: None, last_modified: None, private: true, politeness, cut: false };
     client.send(&request, now).await
 }

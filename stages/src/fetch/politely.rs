@@ -88,12 +88,18 @@ impl Stage<Link> for Fetch {
         let ask = Ask {
             url: canonical(&url),
             known: cx.known::<Note>(cx.key()).await?.and_then(|(_, note)| note),
-            private: from.is_none_or(|from| is_private_host(&from)),
+            // Named by a person, or found on the same host or on a private one.
+            private: from.is_none_or(|from| from.host() == url.host() || is_private_host(&from)),
         };
+        let same = ask.known.as_ref().map(|note| note.content);
         match Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await? {
             Visit::Unchanged => Err(Error::unchanged()),
             Visit::New(visited) => {
                 cx.observe(visited.note.content, Some(&visited.note)).await?;
+                // A feed may call an entry new whose page is as it was.
+                if same == Some(visited.note.content) {
+                    return Err(Error::unchanged());
+                }
                 Ok(visited.page)
             }
         }

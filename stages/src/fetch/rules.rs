@@ -46,10 +46,18 @@ impl Rules {
         if let Some(entry) = slot.as_ref().filter(|entry| entry.until > Instant::now()) {
             return entry.rules.clone().map_err(|why| unreachable(&origin, &why));
         }
-        let rules = ask(url, client, gates, politeness, private, cx).await;
-        if cx.stopping() && rules.is_err() {
-            return Err(Error::retry("the run is to stop").because("interrupted"));
-        }
+        let asked = ask(url, client, gates, politeness, private, cx).await;
+        let rules = match asked {
+            // Not the host's fault: nothing is learned about it.
+            Err(error) if cx.stopping() || error.reason() == "blocked_private" => {
+                return Err(error.because(if cx.stopping() {
+                    "interrupted"
+                } else {
+                    "blocked_private"
+                }));
+            }
+            other => other,
+        };
         let kept = if rules.is_ok() { KEPT } else { PROBE_AGAIN };
         let entry = Entry {
             until: Instant::now() + kept,
@@ -74,25 +82,28 @@ async fn ask(
     private: bool,
     cx: &Context,
 ) -> Result<Robots> {
-    let mut at = url.join("/robots.txt")?;
+    let (mut at, mut private) = (url.join("/robots.txt")?, private);
     let politeness = Politeness { body_cap: CAP, ..politeness.clone() };
     for _ in 0..=REDIRECTS {
         let host = super::fetcher::gate_name(&at);
         let Some(mut pass) = gates.enter(&host, politeness.delay, cx).await else {
             return Err(Error::retry("the run is to stop").because("interrupted"));
         };
-        let request =
-            Request { url: &at, etag: None, last_modified: None, private, politeness: &politeness };
-        let answer = match client.send(&request, cx.now()).await {
-            // More than we read of it: rules beyond the cap do not count.
-            Err(error) if error.reason() == "too_large" => return Ok(Robots::parse(b"")),
-            other => other?,
+        let request = Request {
+            url: &at,
+            etag: None,
+            last_modified: None,
+            private,
+            politeness: &politeness,
+            cut: true, // the first 500 KiB count: RFC 9309 §2.5
         };
+        let answer = client.send(&request, cx.now()).await?;
         match answer.status {
             200..=299 => return Ok(Robots::parse(&answer.body)),
             300..=399 => {
                 let next = answer.header("location").and_then(|to| at.join(to).ok());
                 let Some(next) = next else { return Ok(Robots::parse(b"")) };
+                private &= answer.ip.is_some_and(super::private::is_private);
                 at = next;
             }
             429 | 500..=599 => {

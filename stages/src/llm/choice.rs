@@ -77,7 +77,7 @@ pub(super) async fn first_model(cx: &Context) -> Result<Option<OllamaModel>> {
         let (first, then): (Vec<Tag>, Vec<Tag>) =
             tags.into_iter().filter(|tag| !tag.is_remote()).partition(is_loaded);
         for tag in first.into_iter().chain(then) {
-            let info = server.show(&tag.name).await?;
+            let Ok(info) = server.show(&tag.name).await else { continue };
             let can = &info.capabilities;
             let chats = can.iter().any(|can| can == "completion")
                 || (can.is_empty() && !tag.name.contains("embed"));
@@ -99,7 +99,9 @@ pub(super) async fn again(cx: &Context, url: &str, model: &str) -> Result<Option
         match Ollama::model(model).at(server.address()).find(&gates).await {
             Ok(found) => return Ok(Some(found)),
             Err(error) if error.verdict() != Verdict::Halt => {} // gone again
-            Err(error) => missing = Some(error),
+            // Another server than the chosen one need not have the model: that one is just away.
+            Err(error) if server.address() == url => missing = Some(error),
+            Err(_) => {}
         }
     }
     missing.map_or(Ok(None), Err)

@@ -43,8 +43,11 @@ pub(super) fn check(read: &Read<'_>, table: &str, key: &str, columns: &[Column])
     if table.is_empty() || table.starts_with("tm_") || table.starts_with("sqlite_") {
         return Err(misfit(table, "the name is reserved", "choose another name for the table"));
     }
-    if columns.iter().any(|column| column.name.eq_ignore_ascii_case(RUN)) {
-        return Err(misfit(table, "`_run` is written by tidemill", "rename the field"));
+    let ours =
+        |c: &&Column| [RUN, "tm_run", "tm_seq"].iter().any(|o| c.name.eq_ignore_ascii_case(o));
+    if let Some(column) = columns.iter().find(ours) {
+        let why = format!("`{}` is written by tidemill", column.name);
+        return Err(misfit(table, &why, "rename the field"));
     }
     if !columns.iter().any(|column| column.name == key) {
         let names: Vec<_> = columns.iter().map(|c| c.name.as_str()).collect();

@@ -135,7 +135,14 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
               WHERE true ON CONFLICT ({key}) {conflict}"
         );
         let changed = tx.execute(&sql, params![origin.run_no, origin.run])?;
-        tx.execute(&format!("DELETE FROM {staged} WHERE tm_run <= ?1"), params![origin.run_no])?;
+        // Rows of runs that were given up go too; those of other pipelines' open runs stay.
+        tx.execute(
+            &format!(
+                "DELETE FROM {staged} WHERE tm_run = ?1 OR tm_run NOT IN
+                   (SELECT run_no FROM tm_runs WHERE state IN ('running', 'halted'))"
+            ),
+            params![origin.run_no],
+        )?;
         Ok(changed as u64)
     }
 
