@@ -22,6 +22,18 @@ fn a_folder_that_was_never_made_an_archive_is_refused_before_the_first_request()
 }
 
 #[test]
+fn only_a_folder_that_really_lies_in_the_home_makes_itself_an_archive() {
+    let (web, place) = (FakeWeb::start().site(1), Place::new());
+    std::fs::create_dir_all(place.path("mount")).unwrap();
+    std::fs::create_dir_all(place.home()).unwrap();
+    std::os::unix::fs::symlink(place.path("mount"), place.home().join("nas")).unwrap();
+    for archive in ["home/nas", "home/../mount"] {
+        assert_eq!(digest(&place, &web, 2, archive)["error"]["reason"], "archive_new", "{archive}");
+    }
+    assert_eq!(files(&place.path("mount")).len(), 0);
+}
+
+#[test]
 fn an_archive_that_is_away_gets_its_files_when_it_is_back() {
     let (web, place) = (FakeWeb::start().site(4), Place::new());
     place.run(&["archive", "init", "nas", "--label", "nas"]).code(0);

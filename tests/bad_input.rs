@@ -2,7 +2,7 @@
 
 use crate::support::fake_web::FakeWeb;
 use crate::support::mounted::Mounted;
-use crate::support::program::Place;
+use crate::support::program::{Place, files};
 
 /// Each bad page is parked with its reason; the good one beside it gets through.
 #[test]
@@ -70,6 +70,54 @@ fn a_feed_that_is_no_feed_is_said_to_be_none() {
     place.json(1, &["digest", &web.url("/feed"), "--delay", "0s"]);
     let parked = place.json(0, &["parked"]);
     assert_eq!(parked[0]["reason"], "not_a_feed", "{parked:#}");
+}
+
+#[test]
+fn a_page_that_is_down_for_a_night_is_asked_for_again() {
+    let web = FakeWeb::start().site(3).status("/articles/2", 503);
+    let place = Place::new();
+    let command = ["digest", &web.url("/feed.xml"), "--delay", "0s"].map(str::to_string);
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    assert_eq!(place.json(1, &command)["items"]["parked"], 1);
+    web.heal("/articles/2");
+    let next = place.json(0, &command);
+    assert_eq!(
+        (&next["items"]["done"], &next["items"]["unchanged"]),
+        (&1.into(), &2.into()),
+        "{next:#}"
+    );
+    assert_eq!(place.json(0, &["parked"]).as_array().unwrap().len(), 0, "it is off the list");
+}
+
+#[test]
+fn a_feed_that_could_not_be_read_leaves_the_list_when_it_can() {
+    let web = FakeWeb::start().site(1).status("/feed.xml", 500);
+    let place = Place::new();
+    let feed = web.url("/feed.xml");
+    place.run(&["digest", &feed, "--delay", "0s"]).code(1);
+    assert_eq!(place.json(0, &["parked"])[0]["reason"], "http_500");
+    web.heal("/feed.xml");
+    place.run(&["digest", &feed, "--delay", "0s"]).code(0);
+    assert_eq!(place.json(0, &["parked"]).as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_key_in_an_address_is_written_down_nowhere() {
+    const KEY: &str = "k3yThatNobodyMaySee";
+    let page = format!("<p>A page of some words.</p><a href='/next?token={KEY}'>next</a>");
+    let web = FakeWeb::start().page("/page", &page);
+    let place = Place::new();
+    let (page, secret) = (web.url("/page"), web.url(&format!("/page?api_key={KEY}")));
+    let login = page.replace("http://", &format!("http://me:{KEY}@"));
+    let ended = place.run(&["digest", &page, &secret, &login, "--depth", "1", "--delay", "0s"]);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(!said.contains(KEY), "{said}");
+    assert!(place.run(&["parked"]).stdout.contains("secret_in_url"));
+    for file in files(&place.home()).iter().filter(|file| !file.ends_with("part-0000.warc.gz")) {
+        let bytes = std::fs::read(file).unwrap();
+        let found = bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes());
+        assert!(!found, "the key is in {}", file.display());
+    }
 }
 
 #[test]

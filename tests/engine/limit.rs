@@ -42,3 +42,15 @@ async fn a_resumed_run_keeps_to_its_limit() {
     run().await.unwrap();
     assert_eq!(bench.rows(NOTES), ["a|1", "b|2", "c|3", "d|4"]);
 }
+
+#[tokio::test]
+async fn what_is_over_the_limit_has_its_turn_also_when_no_content_is_known() {
+    let (bench, seen) = (Bench::new(), Seen::default());
+    for _ in 0..3 {
+        let work = Work::passing("work", &seen);
+        let notes = five().without_content();
+        let pipeline = Pipeline::named("limit").read(notes).then(work).store(table()).limit(2);
+        bench.run(pipeline).await.unwrap();
+    }
+    assert_eq!(bench.rows(NOTES).len(), 5, "none is passed over for ever");
+}

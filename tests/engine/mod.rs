@@ -14,6 +14,7 @@ mod parked;
 mod publish;
 mod remember;
 mod resume;
+mod shared;
 mod snapshot;
 mod stop;
 mod tables;

@@ -28,7 +28,11 @@ const RELEVANCE: f64 = 0.7;
 pub fn extract_summary(markdown: &str, words: u32) -> String {
     let words = u64::from(words.max(1));
     let paragraphs = prose(markdown);
-    let all: Vec<&str> = paragraphs.iter().flat_map(|p| sentences(p)).collect();
+    let mut all: Vec<&str> = paragraphs.iter().flat_map(|p| sentences(p)).collect();
+    // A line without a stop is a heading or an item of a list: only good where there is nothing else.
+    if all.iter().any(|sentence| is_ended(sentence)) {
+        all.retain(|sentence| is_ended(sentence));
+    }
     let vectors = vectors(&all);
     let scores = scores(&vectors);
     let mut chosen = choose(&all, &vectors, &scores, words);
@@ -45,6 +49,12 @@ pub fn extract_summary(markdown: &str, words: u32) -> String {
         return first_words(&flat, words);
     }
     if count_words(&out) > words + words / 2 { first_words(&out, words) } else { out }
+}
+
+/// Whether a sentence has its stop, perhaps inside of closing quotes.
+fn is_ended(sentence: &str) -> bool {
+    let end = sentence.trim_end_matches(['"', '\'', '”', '’', '»', ')', '」', '』', '）']);
+    end.ends_with(['.', '!', '?', '…', '。', '！', '？', '｡', '।', '॥', '۔', '؟'])
 }
 
 fn is_cjk_stop(c: char) -> bool {
