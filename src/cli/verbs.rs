@@ -74,8 +74,10 @@ pub(super) enum StockVerb {
     #[command(after_help = "Example:  tidemill demo")]
     Demo(demo::Args),
     /// Scrape, summarise, store and archive your own feeds, sitemaps or pages
-    #[command(after_help = "Example:  tidemill digest https://lwn.net/headlines/rss --words 60\n\
-                            Stopped in the middle? Run the same command again: it goes on where it was.")]
+    #[command(
+        after_help = "Stopped in the middle? Run the same command again: it goes on where it was.\n\n\
+                            Example:  tidemill digest https://lwn.net/headlines/rss --words 60"
+    )]
     Digest(digest::Args),
     /// Make a new project with a pipeline of your own
     #[command(after_help = "Example:  tidemill new my-news && cd my-news && cargo run -- run")]

@@ -13,10 +13,10 @@ use std::path::Path;
 /// When a table cannot be read, the file cannot be written, or the integrity check says anything
 /// but `ok`.
 pub(crate) fn write_snapshot(ledger: &Path, tables: &[String], target: &Path) -> Result<()> {
-    let temp = target.with_extension("sqlite.temp");
-    if temp.exists() {
-        std::fs::remove_file(&temp)?; // what a killed run left behind
-    }
+    let folder = target.parent().unwrap_or(Path::new("."));
+    // Removed again on every way out but the last; what a kill leaves goes with the run's folder.
+    let temp = tempfile::Builder::new().prefix(".").suffix(".temp").tempfile_in(folder)?;
+    let temp = temp.into_temp_path();
     fill(ledger, tables, &temp)?;
     check(&temp)?;
     std::fs::File::open(&temp)?.sync_all()?;

@@ -1,6 +1,8 @@
 //! What does a page say? The article without its surroundings, as text and markdown.
 
 mod article;
+#[cfg(test)]
+mod benchmark;
 mod document;
 mod fields;
 mod quality;
