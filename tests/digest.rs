@@ -108,6 +108,9 @@ fn feeds_and_lists_of_them_are_recognised() {
     web.grow(32);
     let report = place.json(0, &["digest", "--from", "feeds.opml", "--delay", "0s"]);
     assert_eq!(report["items"]["done"], 2, "then what is new: {report}");
+    web.revise(5, 7);
+    let report = place.json(0, &["digest", "--from", "feeds.opml", "--delay", "0s"]);
+    assert_eq!(report["items"]["done"], 1, "and what is updated, also of the old ones: {report}");
 }
 
 fn every_url_is_in_the_index(place: &Place) {

@@ -3,6 +3,7 @@
 use crate::support::fake_ollama::{FakeOllama, TINY};
 use crate::support::fake_web::FakeWeb;
 use crate::support::program::Place;
+use std::time::Duration;
 
 #[test]
 fn a_run_killed_in_the_middle_of_the_model_stage_goes_on_where_it_was() {
@@ -62,6 +63,32 @@ fn runs_killed_again_and_again_end_like_an_unbroken_one() {
     }
     place.json(0, &command);
     assert_eq!(rows(&place), expected);
+    place.run(&["verify"]).code(0);
+}
+
+#[test]
+fn runs_killed_at_any_moment_lose_and_double_nothing() {
+    let web = FakeWeb::start().site(25);
+    let seed = web.url("/sitemap.xml");
+    let command = ["digest", &seed, "--delay", "0s"];
+    let whole = Place::new();
+    whole.run(&command).code(0);
+
+    let place = Place::new();
+    // From the first write to the last move: a run of this size takes about the longest pause.
+    for pause in (20..600).step_by(25) {
+        let mut child = place.start(&command);
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let last = place.json(0, &command);
+    assert_eq!(last["offload"]["state"], "done", "{last:#}");
+    assert_eq!(rows(&place), rows(&whole));
+    assert_eq!(place.scratch(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(place.count("SELECT count(*) FROM tm_offloads WHERE state <> 'done'"), 0);
+    assert_eq!(place.count("SELECT count(*) FROM tm_spool"), 0);
+    assert_eq!(place.count("SELECT count(*) FROM tm_staged_digests"), 0);
     place.run(&["verify"]).code(0);
 }
 

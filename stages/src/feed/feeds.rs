@@ -71,22 +71,27 @@ type Cursor = BTreeMap<String, Known>;
 pub(crate) struct Known {
     /// Its validators; their `links` are the entries that were taken.
     pub(crate) note: Note,
-    /// Entries that the first read left out, and that are not taken later either.
-    pub(crate) skipped: Vec<String>,
+    /// Entries that the first read left out, as they were then: only an update brings them in.
+    pub(crate) skipped: BTreeMap<String, Fingerprint>,
 }
 
 /// Parts a feed's entries: those to take, and those that its first read leaves out. Entries with a
 /// key or token in their address are in neither; they are counted.
-pub(crate) fn part(entries: Vec<Entry>, known: Option<&Known>) -> (Vec<Entry>, Vec<String>, usize) {
+pub(crate) fn part(
+    entries: Vec<Entry>,
+    known: Option<&Known>,
+) -> (Vec<Entry>, BTreeMap<String, Fingerprint>, usize) {
     let all = entries.len();
     let mut open: Vec<Entry> = entries.into_iter().filter(|e| !has_secret(&e.url)).collect();
     let secret = all - open.len();
     let skipped = match known {
         Some(known) => known.skipped.clone(),
-        None => open.iter().skip(FIRST_READ).map(|entry| entry.url.to_string()).collect(),
+        None => {
+            let older = open.iter().skip(FIRST_READ);
+            older.map(|entry| (entry.url.to_string(), entry.content)).collect()
+        }
     };
-    open.retain(|entry| !skipped.iter().any(|url| url == entry.url.as_str()));
-    // Only what the feed still lists need be remembered as left out.
+    open.retain(|entry| skipped.get(entry.url.as_str()) != Some(&entry.content));
     (open, skipped, secret)
 }
 
