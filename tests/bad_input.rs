@@ -59,6 +59,8 @@ fn each_bad_page_is_parked_with_its_reason_and_the_others_go_on() {
         place.count("SELECT count(*) FROM digests WHERE url LIKE '%/articles/1'") == 1,
         "{report:#}"
     );
+    let bytes = place.count("SELECT count(*) FROM digests WHERE url LIKE '%/bytes'");
+    assert_eq!(bytes, 1, "bytes that are no UTF-8 are read as well as can be");
     assert_eq!(report["offload"]["state"], "done");
     assert_eq!(place.count("SELECT count(*) FROM digests WHERE instr(summary, char(0)) > 0"), 0);
 }

@@ -186,10 +186,34 @@ impl Context {
         key: Fingerprint,
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
+        let (answer, made) = self.journaled(key, call).await?;
+        let counter = if made { &self.scene.calls_made } else { &self.scene.calls_remembered };
+        counter.fetch_add(1, Relaxed);
+        Ok(answer)
+    }
+
+    /// A decision that a resumed run must come to again: journaled as a call is, but not counted as
+    /// one.
+    ///
+    /// # Errors
+    /// With the error of `decision`, or of the ledger.
+    pub async fn decide<T: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        key: Fingerprint,
+        decision: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        self.journaled(key, decision).await.map(|(decided, _)| decided)
+    }
+
+    /// The journaled answer, or a new one that is durable now; the flag says whether it is new.
+    async fn journaled<T: Serialize + DeserializeOwned + Send + 'static>(
+        &self,
+        key: Fingerprint,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<(T, bool)> {
         let journaled = self.ledger().read(move |read| calls::recall(read, &key)).await?;
         if let Some(answer) = journaled {
-            self.scene.calls_remembered.fetch_add(1, Relaxed);
-            return Ok(serde_json::from_slice(&answer)?);
+            return Ok((serde_json::from_slice(&answer)?, false));
         }
         // An external effect follows: what it depends on must be durable first.
         self.ledger().flush().await?;
@@ -202,8 +226,7 @@ impl Context {
         self.ledger()
             .commit(move |tx| calls::keep(tx, &key, &bytes, run_no, now.timestamp_millis(), ms))
             .await?;
-        self.scene.calls_made.fetch_add(1, Relaxed);
-        Ok(answer)
+        Ok((answer, true))
     }
 
     /// What this pipeline chose under this name in an earlier run.

@@ -83,7 +83,9 @@ fn not_a_feed(bytes: &[u8], error: feed_rs::parser::ParseFeedError) -> Error {
             "a web page",
             "use the address of its feed: look for a link of type rss or atom in the page's head",
         ),
-        Kind::Sitemap | Kind::SitemapIndex => ("a sitemap", "read it with `Sitemap`, not `Feed`"),
+        Kind::Sitemap | Kind::SitemapIndex => {
+            ("a sitemap", "read it with `Crawl::seeds`, not `Feed`")
+        }
         Kind::Feed => ("a broken feed", "open the address: the site has to repair the feed"),
         _ => ("something else", "open the address and check that it is an RSS, Atom or JSON feed"),
     };

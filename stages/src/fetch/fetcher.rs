@@ -225,7 +225,7 @@ impl Fetcher {
         ask: &Ask,
         note: &Note,
         record: &Record,
-        outcome: &'static str,
+        outcome: &str,
         cx: &Context,
     ) -> Result<Visit> {
         cx.refers_to(&note.body).await?;
@@ -280,8 +280,8 @@ impl Fetcher {
             return Err(error);
         }
         let error = error.context(format!("fetch {}", scrubbed(&ask.url)));
-        let mut row = url_row(ask, "failed", cx)?;
-        row.detail = Some(format!("{}: {}", error.reason(), error.message()));
+        let mut row = url_row(ask, error.reason(), cx)?;
+        row.detail = Some(error.message());
         cx.ledger().write(256, move |tx| row.write(tx)).await?;
         Err(error.with_verdict(Verdict::Park).passing())
     }
@@ -292,11 +292,11 @@ fn named(url: &Url) -> String {
     scrubbed(url).to_string()
 }
 
-fn url_row(ask: &Ask, outcome: &'static str, cx: &Context) -> Result<UrlRow> {
+fn url_row(ask: &Ask, outcome: &str, cx: &Context) -> Result<UrlRow> {
     Ok(UrlRow {
         run_no: cx.run()?.no,
         url: named(&ask.url),
-        outcome,
+        outcome: outcome.to_string(),
         detail: None,
         page: None,
         note: None,
@@ -339,7 +339,7 @@ fn is_redirect(status: u16) -> bool {
 fn status_error(status: u16) -> Error {
     let help = match status {
         401 | 403 => "the site wants a login or no programs; leave the page out",
-        404 | 410 => "the page is gone; remove the link, or drop the item",
+        404 | 410 => "the page is gone; remove the link",
         429 => "the site asks for patience: raise the delay",
         _ => "the site has a problem of its own; the page is tried again at the next run",
     };

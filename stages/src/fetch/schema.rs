@@ -34,7 +34,7 @@ pub(super) async fn ensure(ledger: &Ledger) -> Result<()> {
 pub(super) struct UrlRow {
     pub(super) run_no: i64,
     pub(super) url: String,
-    pub(super) outcome: &'static str,
+    pub(super) outcome: String,
     pub(super) detail: Option<String>,
     pub(super) page: Option<Page>,
     pub(super) note: Option<Note>,

@@ -92,7 +92,7 @@ impl Condense<'_> {
         let facts = self.backend.facts();
         let frame = self.request(Ask::Part, self.note_words(), "", "");
         let key = Fingerprint::of(&("llm plan", PROMPT_VERSION, &facts.model_id, facts.context))
-            .and(&(self.title, self.words, attempt, text));
+            .and(&(self.title, self.words, attempt, pieces, text));
         let mut need = Need {
             frame: weigh(&frame.system) + weigh(&frame.user),
             body: weigh(text),
@@ -105,7 +105,7 @@ impl Condense<'_> {
             return Plan::new(&need);
         }
         need.factor = self.calibration.factor(script).max(least_factor);
-        self.cx.remember(key, async move { Plan::new(&need) }).await
+        self.cx.decide(key, async move { Plan::new(&need) }).await
     }
 
     async fn follow(&mut self, plan: &Plan, script: Script, text: &str) -> Result<String, Stop> {
@@ -183,7 +183,7 @@ impl Condense<'_> {
             if request.options.seed != seed {
                 return Err(Error::park(format!("{} answered nothing, twice", answer.model))
                     .because("empty_answer")
-                    .help("try another model, or look at the page with `try`")
+                    .help("try another model, or look at the page with `extract`")
                     .into());
             }
             request.options.seed = seed.wrapping_add(1);

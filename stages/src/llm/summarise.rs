@@ -67,8 +67,8 @@ enum Wanted {
 }
 
 impl Summarise {
-    /// A model on this computer or at `$OLLAMA_HOST` when there is one, else without. What is
-    /// found first is kept for this pipeline.
+    /// A model at `$OLLAMA_HOST` or on this computer when there is one, else without. A model that
+    /// was used once is kept for this pipeline; one that appears later is used from then on.
     #[must_use]
     pub fn auto() -> Self {
         Self::new(Wanted::Auto)

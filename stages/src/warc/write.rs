@@ -177,7 +177,7 @@ impl Part {
             self.end
         ))
         .because("warc_short")
-        .help("the scratch disk lost data: check it, then abandon this run and start a new one"))
+        .help("the scratch disk lost data: check it; a run with other seeds gives this one up"))
     }
 
     fn sealed(&self) -> Error {
