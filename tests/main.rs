@@ -13,6 +13,7 @@ mod demo;
 mod digest;
 mod engine;
 mod examples;
+mod house;
 mod kill;
 mod models;
 mod project;
