@@ -24,20 +24,6 @@ pub fn links(html: &str, base: &Url) -> Vec<Url> {
         .collect()
 }
 
-/// The feeds that a page names in its `<link rel=alternate>` elements, in their order.
-#[must_use]
-pub fn feeds(html: &str, base: &Url) -> Vec<Url> {
-    let page = Html::parse_document(html);
-    let base = base_of(&page, base);
-    let mut seen = HashSet::new();
-    elements(&page)
-        .filter(|element| element.name() == "link" && has_token(element, "rel", "alternate"))
-        .filter(|element| element.attr("type").is_some_and(is_feed_type))
-        .filter_map(|element| resolve(&base, element.attr("href")?))
-        .filter(|url| seen.insert(url.clone()))
-        .collect()
-}
-
 fn elements(page: &Html) -> impl Iterator<Item = &Element> {
     page.tree.root().descendants().filter_map(|node| node.value().as_element())
 }
@@ -67,17 +53,9 @@ fn has_token(element: &Element, attribute: &str, token: &str) -> bool {
     words.into_iter().any(|word| word.eq_ignore_ascii_case(token))
 }
 
-fn is_feed_type(value: &str) -> bool {
-    let value = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(
-        value.as_str(),
-        "application/rss+xml" | "application/atom+xml" | "application/feed+json"
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{feeds, links};
+    use super::links;
     use url::Url;
 
     fn found(html: &str) -> Vec<String> {
@@ -104,13 +82,5 @@ mod tests {
             );
         }
         assert_eq!(found("<meta name=robots content=noindex><a href=/x>1</a>").len(), 1);
-    }
-
-    #[test]
-    fn a_page_names_its_feeds() {
-        let base = Url::parse("https://example.org/").unwrap();
-        let html = "<link rel='alternate' type='application/atom+xml' href='/feed'>\
-                    <link rel=alternate hreflang=de href=/de><link rel=stylesheet href=x.css>";
-        assert_eq!(feeds(html, &base), [Url::parse("https://example.org/feed").unwrap()]);
     }
 }

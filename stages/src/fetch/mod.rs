@@ -22,7 +22,7 @@ pub use canonical::canonical;
 pub use charset::{Decoded, decode};
 pub use client::Politeness;
 pub use fetcher::Fetcher;
-pub use links::{feeds, links};
+pub use links::links;
 pub use once::get_once;
 pub use page::{Link, Page};
 pub use politely::Fetch;
