@@ -45,9 +45,25 @@ impl Bench {
         soon(self.start(job, &Stop::default())).await.unwrap()
     }
 
+    /// As [`run`](Bench::run), with options.
+    pub(super) async fn run_with(
+        &self,
+        job: impl Into<Job>,
+        options: RunOptions,
+    ) -> Result<RunReport> {
+        self.turn_clock(TimeDelta::days(1));
+        let job = job.into();
+        soon(self.home.run(&job, options)).await
+    }
+
+    /// Turns the clock.
+    pub(super) fn turn_clock(&self, by: TimeDelta) {
+        self.clock.set(self.clock.now() + by);
+    }
+
     /// Lets a day pass, then starts the job on a task of its own.
     pub(super) fn start(&self, job: impl Into<Job>, stop: &Stop) -> JoinHandle<Result<RunReport>> {
-        self.clock.set(self.clock.now() + TimeDelta::days(1));
+        self.turn_clock(TimeDelta::days(1));
         let (home, job) = (Arc::clone(&self.home), job.into());
         let options = RunOptions { stop: stop.clone(), ..RunOptions::default() };
         tokio::spawn(async move { home.run(&job, options).await })
