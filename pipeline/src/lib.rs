@@ -25,8 +25,10 @@
 //! ```
 
 pub mod build;
+mod channel;
 pub mod clock;
 mod context;
+mod crash;
 mod error;
 mod fingerprint;
 mod item;

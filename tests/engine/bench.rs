@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tidemill_pipeline::clock::{Clock, ManualClock, Zone};
-use tidemill_pipeline::ledger::ParkedItem;
+use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
 use tidemill_pipeline::testing::{self, Rig};
@@ -49,7 +49,10 @@ impl Bench {
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedItem> {
-        self.home().ledger().read_now(|read| ParkedItem::all(read, None)).unwrap()
+        self.home()
+            .ledger()
+            .read_now(|read| ParkedItem::all(read, &ParkedFilter::default()))
+            .unwrap()
     }
 
     /// The files on scratch, by path below it.

@@ -1,9 +1,11 @@
 //! A source that is cut short from outside: told to stop at once, or killed where it stands.
 
 use super::given::cut;
+use crate::channel::{Receiver, channel};
+use crate::run::flow;
 use crate::{Context, Emit, Envelope, Fingerprint, Item, Result, Source, Step};
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 /// Gives its source another way out than the pipeline's, and shuts it.
 pub(super) struct Cut<S> {
@@ -56,7 +58,7 @@ impl<S: Source> Source for Cut<S> {
     type Item = S::Item;
 
     async fn read(&self, out: &Emit<S::Item>, cx: &Context) -> Result<()> {
-        let (into, from) = mpsc::channel(1);
+        let (into, from) = channel(1, usize::MAX); // one item, however large
         let own = Emit { live: Arc::clone(&out.live), out: into, source: out.source.clone() };
         match &self.how {
             How::AtOnce(enough) => {
@@ -81,10 +83,10 @@ impl<S: Source> Source for Cut<S> {
 }
 
 /// Passes so many items on.
-async fn pass<T: Item>(mut from: mpsc::Receiver<Envelope<T>>, out: &Emit<T>, items: usize) {
+async fn pass<T: Item>(mut from: Receiver<Envelope<T>>, out: &Emit<T>, items: usize) {
     for _ in 0..items {
         let Some(envelope) = from.recv().await else { return };
-        if out.out.send(envelope).await.is_err() {
+        if !flow::pass(&out.out, envelope).await {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use super::given::Given;
 use super::rig::Rig;
 use super::watched::{Log, Watched};
-use crate::ledger::{ParkedItem, params};
+use crate::ledger::{ParkedFilter, ParkedItem, params};
 use crate::run::RunReport;
 use crate::{Error, Item, Pipeline, Result, Stage, Verdict};
 use std::path::PathBuf;
@@ -133,9 +133,9 @@ impl Rig {
 
     /// Why the run's item was set aside.
     pub(super) fn parked(&self, report: &RunReport) -> Result<Error> {
-        let pipeline = report.pipeline.as_str();
-        let all = self.home().ledger().read_now(|read| ParkedItem::all(read, Some(pipeline)))?;
-        let Some(parked) = all.into_iter().find(|parked| parked.run == report.run) else {
+        let of_run = ParkedFilter { run: Some(report.run.clone()), ..ParkedFilter::default() };
+        let all = self.home().ledger().read_now(|read| ParkedItem::all(read, &of_run))?;
+        let Some(parked) = all.into_iter().next() else {
             return Ok(Error::halt("the item did not get through").because("not_done"));
         };
         let error = Error::park(parked.message).because(parked.reason);
