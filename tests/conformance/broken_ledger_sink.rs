@@ -32,12 +32,14 @@ enum Fault {
     KeepsTheOld,
     FirstWins,
     LastStagedWins,
+    KeepsNothing,
+    ForgetsItsRun,
     FailsInTheWrite,
     TakesAnything,
     OneRow,
 }
 
-const BROKEN: [(Fault, &str); 24] = [
+const BROKEN: [(Fault, &str); 25] = [
     (Fault::OddName, "name_unusable"),
     (Fault::OtherName, "name_changes"),
     (Fault::OtherVersion, "version_changes"),
@@ -59,6 +61,7 @@ const BROKEN: [(Fault, &str); 24] = [
     (Fault::KeepsTheOld, "newer_ignored"),
     (Fault::FirstWins, "later_loses"),
     (Fault::LastStagedWins, "later_loses"),
+    (Fault::ForgetsItsRun, "rollback_differs"),
     (Fault::FailsInTheWrite, "refusal_spreads"),
     (Fault::TakesAnything, "bad_row_taken"),
     (Fault::OneRow, "too_few"),
@@ -114,7 +117,7 @@ impl Step for Shelf {
         };
         let fits = if self.is(Fault::TakesAnything) { "" } else { " CHECK (grams < 1000)" };
         let sql = format!(
-            "CREATE TABLE IF NOT EXISTS shelf (name TEXT{key}, grams INTEGER);
+            "CREATE TABLE IF NOT EXISTS shelf (name TEXT{key}, grams INTEGER, _run TEXT);
              CREATE TABLE IF NOT EXISTS staged (run_no, seq, name, grams{fits}{unique});"
         );
         cx.ledger().transaction(move |tx| tx.batch(&sql)).await?;
@@ -144,7 +147,7 @@ impl LedgerSink<Jar> for Shelf {
             let sql = format!("INSERT {or} INTO staged VALUES (?1, ?2, ?3, ?4)");
             tx.execute(&sql, params![origin.run_no, origin.seq, jar.name, jar.grams])?;
             if at_once {
-                let sql = "INSERT OR REPLACE INTO shelf VALUES (?1, ?2)";
+                let sql = "INSERT OR REPLACE INTO shelf VALUES (?1, ?2, '')";
                 tx.execute(sql, params![jar.name, jar.grams])?;
             }
             Ok(())
@@ -153,13 +156,19 @@ impl LedgerSink<Jar> for Shelf {
 
     fn publish(&self, tx: &Tx<'_>, origin: &Origin) -> Result<u64> {
         if !self.is(Fault::TakesParked) {
-            let sql = "DELETE FROM staged WHERE run_no = ?1 AND seq NOT IN
-                         (SELECT seq FROM tm_items WHERE run_no = ?1 AND state = 1)";
+            let sql = "DELETE FROM staged WHERE run_no = ?1 AND seq IN
+                         (SELECT seq FROM tm_items WHERE run_no = ?1 AND state IN (0, 2, 3))";
             tx.execute(sql, params![origin.run_no])?;
         }
-        let changed = tx.execute(&self.publishing(), params![origin.run_no])?;
+        let run = if self.is(Fault::ForgetsItsRun) { "" } else { &origin.run };
+        let publish = |tx: &Tx<'_>| tx.execute(&self.publishing(), params![origin.run_no, run]);
+        let changed = match self.fault {
+            // A table without a key cannot be kept; nor need any be.
+            Fault::StagesTwice | Fault::KeepsNothing => publish(tx)?,
+            _ => tx.keeping_replaced("shelf", origin.run_no, publish)?,
+        };
         if self.is(Fault::TakesOneTwice) {
-            tx.batch("INSERT OR IGNORE INTO shelf VALUES ('one more', 1)")?;
+            tx.batch("INSERT OR IGNORE INTO shelf VALUES ('one more', 1, '')")?;
         }
         tx.execute("DELETE FROM staged WHERE run_no = ?1", params![origin.run_no])?;
         Ok(changed as u64 + u64::from(self.is(Fault::CountsOneMore)))
@@ -175,11 +184,11 @@ impl LedgerSink<Jar> for Shelf {
 }
 
 impl Shelf {
-    /// The statement that moves staged rows over; `?1` is the run.
+    /// The statement that moves staged rows over; `?1` is the run's number, `?2` its id.
     fn publishing(&self) -> String {
         if self.is(Fault::StagesTwice) {
             // A shelf without a key, to which everything is added that is not there yet.
-            return "INSERT INTO shelf SELECT name, grams FROM staged WHERE run_no = ?1
+            return "INSERT INTO shelf SELECT name, grams, ?2 FROM staged WHERE run_no = ?1
                       AND (name, grams) NOT IN (SELECT name, grams FROM shelf)"
                 .into();
         }
@@ -192,11 +201,14 @@ impl Shelf {
         let few = if self.is(Fault::LeavesOneOut) { "LIMIT 1" } else { "" };
         let conflict = match self.fault {
             Fault::KeepsTheOld => "NOTHING",
-            Fault::WritesTheSame => "UPDATE SET grams = excluded.grams",
-            _ => "UPDATE SET grams = excluded.grams WHERE grams <> excluded.grams",
+            Fault::WritesTheSame => "UPDATE SET grams = excluded.grams, _run = excluded._run",
+            _ => {
+                "UPDATE SET grams = excluded.grams, _run = excluded._run
+                  WHERE grams <> excluded.grams"
+            }
         };
         format!(
-            "INSERT INTO shelf SELECT name, grams FROM
+            "INSERT INTO shelf SELECT name, grams, ?2 FROM
                (SELECT name, grams, {winner} FROM staged WHERE {of} GROUP BY name {few})
               WHERE true ON CONFLICT DO {conflict}"
         )
@@ -210,8 +222,10 @@ fn suite<F: Fn() -> Shelf>(make: F, rows: usize) -> LedgerSinkSuite<F, Jar> {
 }
 
 #[tokio::test]
-async fn a_good_shelf_passes() {
-    suite(Shelf::with(Fault::None), 3).check(&Rig::new().unwrap()).await.unwrap();
+async fn a_good_shelf_passes_and_so_does_one_that_keeps_nothing() {
+    for fault in [Fault::None, Fault::KeepsNothing] {
+        suite(Shelf::with(fault), 3).check(&Rig::new().unwrap()).await.unwrap();
+    }
 }
 
 #[tokio::test]

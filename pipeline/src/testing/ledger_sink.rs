@@ -5,6 +5,7 @@ use super::given::{Given, cut, item, too_few, was_cut};
 use super::rig::Rig;
 use super::step;
 use super::table::{Look, OpensBehind, Table};
+use crate::mill::Order;
 use crate::run::{RunOptions, RunReport};
 use crate::{Error, Item, LedgerSink, Pipeline, Result};
 use std::future::{Future, ready};
@@ -33,6 +34,7 @@ const LEAST: usize = 2;
 /// | `not_repeatable` | a run that was halted cannot be resumed: an item is staged twice then |
 /// | `resume_doubles` | it can, and then there are more rows or fewer |
 /// | `newer_ignored` | a row with the same key and other values does not replace the one that is there |
+/// | `rollback_differs` | the sink publishes inside [`Tx::keeping_replaced`](crate::ledger::Tx::keeping_replaced), and a run that is taken back leaves other rows than before; a sink that keeps nothing is left in peace |
 /// | `later_loses` | of a key that comes twice, not the one with the highest [`seq`](crate::sink::Origin::seq) wins |
 /// | `refusal_spreads` | an item that does not fit fails more than itself (see [`refuses`](LedgerSinkSuite::refuses)) |
 /// | `bad_row_taken` | an item that does not fit is taken |
@@ -73,13 +75,17 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         let file = rig.home().ledger().path().to_path_buf();
         let on = Table { rig, look: Look { file, table }, pipeline: rig.fresh() };
         self.fits(rig, "a new mill")?;
-        self.first_publish(&on).await?;
+        let first = self.first_publish(&on).await?;
         self.fits(rig, "its own table")?;
+        if self.take_back(&on, &first, &[]).await? {
+            self.publish(&on, &self.all(), |row| ready(Ok(row))).await?;
+        }
         self.same_rows(&on).await?;
         self.parked_row(&on).await?;
         self.stray_row(&on).await?;
         self.resumed(&on).await?;
         self.later_wins(&on).await?;
+        self.taken_back(&on).await?;
         match &self.bad {
             Some(bad) => self.refusal(&on, bad).await,
             None => Ok(()),
@@ -142,7 +148,7 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         self.rows.iter().collect()
     }
 
-    async fn first_publish(&self, on: &Table<'_>) -> Result<()> {
+    async fn first_publish(&self, on: &Table<'_>) -> Result<RunReport> {
         let (look, ledger) = (on.look.clone(), on.rig.home().ledger().clone());
         let watched = move |row: T| {
             let (look, ledger) = (look.clone(), ledger.clone());
@@ -158,12 +164,12 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         let report = self.publish(on, &self.all(), watched).await?;
         let found = on.current()?;
         on.holds(&found, self.rows.len())?;
-        if report.changed_rows == found.len() as u64 {
-            return Ok(());
+        if report.changed_rows != found.len() as u64 {
+            let (new, said) = (found.len(), report.changed_rows);
+            let cure = "return how many rows are new or different, as SQLite says it";
+            return Err(breach("miscounted", format!("of {new} new rows it says {said}"), cure));
         }
-        let seen = format!("{} rows are new, `publish` says {}", found.len(), report.changed_rows);
-        let cure = "return how many rows are new or different, as SQLite says it";
-        Err(breach("miscounted", seen, cure))
+        Ok(report)
     }
 
     async fn same_rows(&self, on: &Table<'_>) -> Result<()> {
@@ -181,8 +187,8 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         let before = on.current()?;
         let park = |_| ready(Err(Error::park("the suite sets this item aside")));
         self.run(on, &[&self.newer], on.rig.number(), park).await?;
-        let cure = "publish the rows of done items only: those with `state = 1` in `tm_items`";
-        on.unchanged(&before, "parked_row_published", "the row of a parked item", cure)
+        let cure = "leave out the rows of items that stand open, wait or are parked: `state IN (0, 2, 3)` in `tm_items`";
+        on.unchanged(&before, "parked_row_published", "the row of a parked item is published", cure)
     }
 
     async fn stray_row(&self, on: &Table<'_>) -> Result<()> {
@@ -194,7 +200,7 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         // Another argument: the halted run is given up.
         self.publish(on, &self.all(), |row| ready(Ok(row))).await?;
         let cure = "stage rows under `Origin::run_no`, and publish those of this run only";
-        on.unchanged(&before, "stray_row_published", "the row of another run", cure)
+        on.unchanged(&before, "stray_row_published", "the row of another run is published", cure)
     }
 
     async fn resumed(&self, on: &Table<'_>) -> Result<()> {
@@ -246,7 +252,39 @@ impl<T: Item, S: LedgerSink<T>, F: Fn() -> S> LedgerSinkSuite<F, T> {
         let options = RunOptions { progress: opens, ..RunOptions::default() };
         on.rig.run_with(stored, options).await?;
         let cure = "publish the row with the highest seq of each key, whichever was staged last";
-        on.unchanged(&before, "later_loses", "the earlier of two rows with one key", cure)
+        on.unchanged(
+            &before,
+            "later_loses",
+            "the earlier of two rows with one key is published",
+            cure,
+        )
+    }
+
+    /// Takes a run back that replaced a row.
+    async fn taken_back(&self, on: &Table<'_>) -> Result<()> {
+        let before = on.current()?;
+        let report = self.publish(on, &self.all(), |row| ready(Ok(row))).await?;
+        self.take_back(on, &report, &before).await.map(|_| ())
+    }
+
+    /// Takes a run back, behind which there were these rows; false when the sink keeps nothing.
+    async fn take_back(
+        &self,
+        on: &Table<'_>,
+        report: &RunReport,
+        before: &[String],
+    ) -> Result<bool> {
+        let cure = "write the run's id into a column `_run` of every row that a publish changes";
+        match on.rig.home().carry_out(Order::Rollback { run: report.run.clone() }).await {
+            Err(error) if error.reason() == "undo_gone" => return Ok(false),
+            Err(error) => {
+                let seen = format!("a run cannot be taken back: {}", error.message());
+                return Err(breach("rollback_differs", seen, cure));
+            }
+            Ok(_) => {}
+        }
+        let seen = "a run that was taken back leaves other rows";
+        on.unchanged(before, "rollback_differs", seen, cure).map(|()| true)
     }
 
     async fn refusal(&self, on: &Table<'_>, bad: &T) -> Result<()> {

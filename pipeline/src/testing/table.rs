@@ -42,7 +42,7 @@ impl Table<'_> {
         &self,
         before: &[String],
         rule: &str,
-        what: &str,
+        seen: &str,
         cure: &str,
     ) -> Result<()> {
         let found = self.current()?;
@@ -50,7 +50,11 @@ impl Table<'_> {
             return Ok(());
         }
         let new: Vec<_> = found.iter().filter(|row| !before.contains(row)).collect();
-        Err(breach(rule, format!("{what} is published: {}", some_of(new)), cure))
+        let seen = match new.len() {
+            0 => format!("{seen}: {} rows of {}", found.len(), before.len()),
+            _ => format!("{seen}: {}", some_of(new)),
+        };
+        Err(breach(rule, seen, cure))
     }
 }
 
