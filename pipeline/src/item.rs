@@ -20,13 +20,13 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Item for T
 
 /// An item on its way, with its place in the run and the key its source gave it.
 #[derive(Debug, Clone)]
-pub struct Envelope<T> {
+pub(crate) struct Envelope<T> {
     /// The place in the run: 1, 2, 3 … in the order in which the source yielded.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// What the source calls it: a canonical URL, a guid, a line.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// The value.
-    pub item: T,
+    pub(crate) item: T,
     /// About how much room it takes, in bytes: its JSON form when it was written down last.
     pub(crate) bytes: usize,
 }

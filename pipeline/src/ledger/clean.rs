@@ -83,21 +83,25 @@ fn past(read: &Read<'_>, pipeline_no: i64) -> Result<Option<i64>> {
 
 /// Spool, staged rows, and run memory but for items that wait or are parked: those go on with it.
 fn clear_run(tx: &Tx<'_>, run_no: i64, broom: &mut Broom) -> Result<()> {
-    let from = broom.place(run_no);
     for table in staging_tables(tx)? {
-        let sql = format!(
-            "DELETE FROM {table} WHERE tm_run = ?1 AND tm_seq <=
-               (SELECT max(tm_seq) FROM (SELECT tm_seq FROM {table} WHERE tm_run = ?1 ORDER BY tm_seq LIMIT ?2))"
-        );
-        if tx.execute(&sql, params![run_no, CHUNK])? > 0 {
+        if empty(tx, &table, "tm_run", run_no)?
+            || clear_some(tx, &table, "tm_run", "tm_seq", run_no)?
+        {
             return Ok(());
         }
     }
-    let spool = "DELETE FROM tm_spool WHERE run_no = ?1 AND (sink, seq) IN
-                   (SELECT sink, seq FROM tm_spool WHERE run_no = ?1 LIMIT ?2)";
-    if tx.execute(spool, params![run_no, CHUNK])? > 0 {
+    if empty(tx, "tm_spool", "run_no", run_no)?
+        || clear_some(tx, "tm_spool", "run_no", "sink, seq", run_no)?
+    {
         return Ok(());
     }
+    let kept = "SELECT 1 FROM tm_items WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state <> 0 LIMIT 1";
+    if tx.one(kept, params![run_no], |_| Ok(()))?.is_none()
+        && empty(tx, "tm_steps", "run_no", run_no)?
+    {
+        return Ok(());
+    }
+    let from = broom.place(run_no);
     let to = "SELECT max(seq) FROM (SELECT seq FROM tm_steps WHERE run_no = ?1 AND seq > ?2
                 ORDER BY seq LIMIT ?3)";
     let to =
@@ -109,11 +113,35 @@ fn clear_run(tx: &Tx<'_>, run_no: i64, broom: &mut Broom) -> Result<()> {
     };
     tx.execute(
         "DELETE FROM tm_steps WHERE run_no = ?1 AND seq > ?2 AND seq <= ?3 AND seq NOT IN
-           (SELECT seq FROM tm_items WHERE run_no = ?1 AND state IN (0, 2, 3) AND state <> 0)",
+           (SELECT seq FROM tm_items WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state <> 0)",
         params![run_no, from, to],
     )?;
     broom.seq = to;
     Ok(())
+}
+
+/// Empties a table at one stroke when it holds rows of this run and of no other: SQLite then frees
+/// its pages without a look at the rows. True when it did.
+fn empty(tx: &Tx<'_>, table: &str, run: &str, run_no: i64) -> Result<bool> {
+    let sql = format!(
+        "SELECT (SELECT {run} FROM {table} ORDER BY {run} LIMIT 1),
+                (SELECT {run} FROM {table} ORDER BY {run} DESC LIMIT 1)"
+    );
+    let ends = tx.one(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if ends != Some((Some(run_no), Some(run_no))) {
+        return Ok(false);
+    }
+    tx.execute(&format!("DELETE FROM {table}"), [])?;
+    Ok(true)
+}
+
+/// Deletes some of the run's rows; false when there are none.
+fn clear_some(tx: &Tx<'_>, table: &str, run: &str, place: &str, run_no: i64) -> Result<bool> {
+    let sql = format!(
+        "DELETE FROM {table} WHERE {run} = ?1 AND ({place}) IN
+           (SELECT {place} FROM {table} WHERE {run} = ?1 LIMIT ?2)"
+    );
+    Ok(tx.execute(&sql, params![run_no, CHUNK])? > 0)
 }
 
 /// What a run superseded in item memory, its items but for those that wait or are parked, and what
@@ -159,7 +187,7 @@ fn forget_past(tx: &Tx<'_>, run_no: i64) -> Result<()> {
 fn leftovers(tx: &Tx<'_>, pipeline_no: i64) -> Result<()> {
     let gone = "SELECT i.run_no, i.seq FROM tm_runs r JOIN tm_items i USING (run_no)
                   LEFT JOIN tm_runs t ON t.run_no = i.taken_by
-                 WHERE r.pipeline_no = ?1 AND r.cleaned = 2 AND i.state IN (0, 2, 3)
+                 WHERE r.pipeline_no = ?1 AND r.cleaned = 2 AND i.state < 4 AND i.state <> 1
                    AND ((i.state = 2 AND t.state = 'finished' AND t.cleaned = 2)
                      OR (i.state = 3 AND NOT EXISTS (SELECT 1 FROM tm_parked k
                            WHERE k.pipeline_no = ?1 AND k.key = i.key AND k.run_no = i.run_no)))";
@@ -179,13 +207,14 @@ fn leftovers(tx: &Tx<'_>, pipeline_no: i64) -> Result<()> {
     .map(|_| ())
 }
 
-/// Gives pages back to the disk when a quarter of the file is empty.
+/// Gives pages back to the disk when half of a large file is empty: the next run needs some of them,
+/// and each one that is moved is written.
 fn shrink(tx: &Tx<'_>) -> Result<bool> {
     let sql = "SELECT freelist_count, page_count FROM pragma_freelist_count, pragma_page_count";
     let (free, all) = tx
         .one(sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?
         .unwrap_or_default();
-    if free < 4096 || free < all / 4 {
+    if free < 65_536 || free < all / 2 {
         return Ok(false);
     }
     tx.batch("PRAGMA incremental_vacuum(4096)")?;

@@ -84,7 +84,7 @@ pub(crate) fn open_after(
 ) -> Result<Vec<Recorded>> {
     read.all(
         "SELECT seq, key, item FROM tm_items
-          WHERE run_no = ?1 AND seq > ?2 AND state IN (0, 2, 3) AND state = 0 AND entry = ?4
+          WHERE run_no = ?1 AND seq > ?2 AND state < 4 AND state <> 1 AND state = 0 AND entry = ?4
           ORDER BY seq LIMIT ?3",
         params![run_no, seq, count, entry as i64],
         |row| {
@@ -190,7 +190,7 @@ pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow, limit: Option<u64>) -> Result<u64
 pub(crate) fn reopen(tx: &Tx<'_>, run_no: i64) -> Result<()> {
     tx.execute(
         "UPDATE tm_items SET state = 0, reason = NULL
-          WHERE run_no = ?1 AND state IN (0, 2, 3) AND state <> 0 AND item IS NOT NULL
+          WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state <> 0 AND item IS NOT NULL
             AND reason IS NOT ?2",
         params![run_no, LIMIT],
     )
@@ -286,7 +286,7 @@ pub(crate) fn ends(read: &Read<'_>, run_no: i64) -> Result<(Counts, Vec<(String,
     };
     let reasons = read.all(
         "SELECT reason, count(*) FROM tm_items
-          WHERE run_no = ?1 AND state IN (0, 2, 3) AND reason IS NOT NULL GROUP BY reason ORDER BY reason",
+          WHERE run_no = ?1 AND state < 4 AND state <> 1 AND reason IS NOT NULL GROUP BY reason ORDER BY reason",
         params![run_no],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;

@@ -73,7 +73,7 @@ fn park(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<()> {
     tx.execute(
         "INSERT OR REPLACE INTO tm_parked (pipeline_no, key, run_no, seq, stage, reason, message, help, at)
          SELECT ?2, key, run_no, seq, coalesce(stage, ''), coalesce(reason, 'failed'), coalesce(message, ''), help, ?3
-           FROM tm_items WHERE run_no = ?1 AND state IN (0, 2, 3) AND state = 3",
+           FROM tm_items WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state = 3",
         params![run.no, run.pipeline_no, now],
     )
     .map(|_| ())

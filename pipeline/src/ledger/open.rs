@@ -65,7 +65,7 @@ impl Ledger {
                  PRAGMA journal_size_limit = 67108864;",
             )
             .map_err(|e| refused("PRAGMA", e))?;
-        connection.set_prepared_statement_cache_capacity(128);
+        tune(&connection)?;
         migrate::migrate(&mut connection, newborn)?;
         runs::interrupt(&Tx(Read(&connection)))?;
 
@@ -218,6 +218,16 @@ impl Ledger {
     ) -> Result<()> {
         self.transaction(move |tx| migrate::component(tx, component, scripts)).await
     }
+}
+
+/// What every connection to the ledger wants: statements are prepared once, and not again because
+/// other values are bound (which a partial index would make SQLite do at each write).
+pub(super) fn tune(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(128);
+    connection
+        .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(|_| ())
+        .map_err(|e| refused("configure", e))
 }
 
 fn gone() -> Error {

@@ -212,7 +212,7 @@ fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<Ru
     if !run.source_done {
         // What the source could not read it reads again.
         tx.execute(
-            "DELETE FROM tm_items WHERE run_no = ?1 AND state IN (0, 2, 3) AND state = 3 AND item IS NULL",
+            "DELETE FROM tm_items WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state = 3 AND item IS NULL",
             params![run_no],
         )?;
     }

@@ -45,7 +45,9 @@ ALTER TABLE tm_items ADD COLUMN taken_by INTEGER;  -- the run that took a waitin
 DELETE FROM tm_items WHERE state = 5;
 DROP INDEX tm_items_by_key;
 DROP INDEX tm_items_waiting;
-CREATE INDEX tm_items_open ON tm_items (run_no, seq) WHERE state IN (0, 2, 3);
+-- Open, waiting, parked: what is not at its end. Not written as IN (0, 2, 3), for which SQLite would make a
+-- table in memory at each write.
+CREATE INDEX tm_items_open ON tm_items (run_no, seq) WHERE state < 4 AND state <> 1;
 
 -- A key that was looked at and found as it was is an item row too.
 INSERT INTO tm_items (run_no, seq, key, note, state)
@@ -107,7 +109,7 @@ CREATE VIEW tm_parked_now AS
 CREATE VIEW tm_waiting_now AS
   SELECT r.pipeline_no, i.run_no, i.seq, i.key, i.reason
     FROM tm_runs r JOIN tm_items i USING (run_no) LEFT JOIN tm_runs t ON t.run_no = i.taken_by
-   WHERE r.state IN ('published', 'finished') AND i.state IN (0, 2, 3) AND i.state = 2
+   WHERE r.state IN ('published', 'finished') AND i.state < 4 AND i.state <> 1 AND i.state = 2
      AND (t.run_no IS NULL OR t.state NOT IN ('published', 'finished'));
 
 CREATE INDEX tm_calls_by_age ON tm_calls (made_at);

@@ -128,7 +128,7 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
             "INSERT INTO {table} ({names}, {RUN})
              SELECT {names}, ?2 FROM (SELECT {names}, max(tm_seq) FROM {staged}
                 WHERE tm_run = ?1 AND tm_seq NOT IN (SELECT seq FROM tm_items
-                  WHERE run_no = ?1 AND state IN (0, 2, 3))
+                  WHERE run_no = ?1 AND state < 4 AND state <> 1)
                 GROUP BY {key})
               WHERE true ON CONFLICT ({key}) {conflict}"
         );
