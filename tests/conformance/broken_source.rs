@@ -9,6 +9,10 @@ use tidemill_pipeline::{Context, Emit, Error, Fingerprint, Result, Sent, Source,
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     None,
+    /// No fault: it goes on from its cursor, which follows each drop.
+    Follows,
+    /// No fault: it sends by the handful.
+    Pours,
     OddName,
     OtherName,
     OtherVersion,
@@ -121,6 +125,9 @@ impl Source for Brook {
         if self.is(Fault::CursorOfTheBatch) {
             out.save_cursor(&end).await?;
         }
+        if self.is(Fault::Pours) {
+            return self.pour(cursor.unwrap_or(0), end, out).await;
+        }
         for number in cursor.unwrap_or(0)..end {
             if self.is(Fault::CursorBefore) {
                 out.save_cursor(&(number + 1)).await?;
@@ -132,12 +139,27 @@ impl Source for Brook {
             if out.send(self.drop(number)).await? == Sent::Stop {
                 return self.stop(number, out).await;
             }
+            if self.is(Fault::Follows) {
+                out.save_cursor(&(number + 1)).await?;
+            }
         }
         Ok(())
     }
 }
 
 impl Brook {
+    async fn pour(&self, begin: u32, end: u32, out: &Emit<Drop>) -> Result<()> {
+        for first in (begin..end).step_by(3) {
+            let next = end.min(first + 3);
+            let drops = (first..next).map(|number| self.drop(number)).collect();
+            if out.send_all(drops).await? == Sent::Stop {
+                break;
+            }
+            out.save_cursor(&next).await?;
+        }
+        Ok(())
+    }
+
     async fn stop(&self, number: u32, out: &Emit<Drop>) -> Result<()> {
         match self.fault {
             Fault::HearsNoStop => loop {
@@ -151,8 +173,10 @@ impl Brook {
 }
 
 #[tokio::test]
-async fn a_good_brook_passes() {
-    SourceSuite::of(Brook::with(Fault::None)).check(&Rig::new().unwrap()).await.unwrap();
+async fn a_good_brook_passes_with_a_cursor_or_without_drop_by_drop_or_by_the_handful() {
+    for fault in [Fault::None, Fault::Follows, Fault::Pours] {
+        SourceSuite::of(Brook::with(fault)).check(&Rig::new().unwrap()).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
-//! A rig that unwraps, waits for no longer than it must, and looks at what lies on scratch.
+//! A rig that unwraps, and waits for what must happen no longer than it must.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use chrono::TimeDelta;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,20 +15,25 @@ use tidemill_pipeline::{Job, Result};
 use tokio::task::JoinHandle;
 
 /// A mill whose folder goes when the test ends.
-pub(super) struct Bench(Rig);
+pub(super) struct Bench {
+    home: Arc<Home>,
+    clock: Arc<ManualClock>,
+    rig: Rig,
+}
 
 impl Bench {
     pub(super) fn new() -> Self {
-        Self(Rig::new().unwrap())
+        let rig = Rig::new().unwrap();
+        Self { home: Arc::clone(rig.home()), clock: Arc::clone(rig.clock()), rig }
     }
 
     /// A folder beside the home.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.0.folder().canonicalize().unwrap().join(name)
+        self.rig.folder().canonicalize().unwrap().join(name)
     }
 
     pub(super) fn home(&self) -> &Arc<Home> {
-        self.0.home()
+        &self.home
     }
 
     /// Lets a day pass, then runs the job.
@@ -37,27 +43,24 @@ impl Bench {
 
     /// Lets a day pass, then starts the job on a task of its own.
     pub(super) fn start(&self, job: impl Into<Job>, stop: &Stop) -> JoinHandle<Result<RunReport>> {
-        self.0.next_day();
-        let (home, job) = (Arc::clone(self.home()), job.into());
+        self.clock.set(self.clock.now() + TimeDelta::days(1));
+        let (home, job) = (Arc::clone(&self.home), job.into());
         let options = RunOptions { stop: stop.clone(), ..RunOptions::default() };
         tokio::spawn(async move { home.run(&job, options).await })
     }
 
     /// The rows that a query on a connection of its own yields, each as `a|b|c`.
     pub(super) fn rows(&self, sql: &str) -> Vec<String> {
-        self.0.rows(sql).unwrap()
+        self.rig.rows(sql).unwrap()
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedItem> {
-        self.home()
-            .ledger()
-            .read_now(|read| ParkedItem::all(read, &ParkedFilter::default()))
-            .unwrap()
+        self.home.ledger().read_now(|read| ParkedItem::all(read, &ParkedFilter::default())).unwrap()
     }
 
     /// The files on scratch, by path below it.
     pub(super) fn scratch(&self) -> Vec<PathBuf> {
-        files(&self.home().scratch().root)
+        files(&self.home.scratch().root)
     }
 }
 
