@@ -1,18 +1,16 @@
-//! A mill in a folder of its own with a clock that tests turn, and a look into its database.
+//! A rig that unwraps, and waits for what must happen no longer than it must.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use chrono::{TimeDelta, TimeZone, Utc};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row};
+use chrono::TimeDelta;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, ManualClock, Zone};
 use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
+use tidemill_pipeline::testing::{self, Rig};
 use tidemill_pipeline::{Job, Result};
 use tokio::task::JoinHandle;
 
@@ -20,20 +18,18 @@ use tokio::task::JoinHandle;
 pub(super) struct Bench {
     home: Arc<Home>,
     clock: Arc<ManualClock>,
-    folder: TempDir,
+    rig: Rig,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(Utc.with_ymd_and_hms(2026, 1, 1, 6, 0, 0).unwrap()));
-        let home = open(&folder.path().join("mill"), &clock).unwrap();
-        Self { home, clock, folder }
+        let rig = Rig::new().unwrap();
+        Self { home: Arc::clone(rig.home()), clock: Arc::clone(rig.clock()), rig }
     }
 
     /// A folder beside the home.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
+        self.rig.folder().canonicalize().unwrap().join(name)
     }
 
     pub(super) fn home(&self) -> &Arc<Home> {
@@ -71,7 +67,7 @@ impl Bench {
 
     /// The rows that a query on a connection of its own yields, each as `a|b|c`.
     pub(super) fn rows(&self, sql: &str) -> Vec<String> {
-        rows(self.home.ledger().path(), sql)
+        self.rig.rows(sql).unwrap()
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedItem> {
@@ -98,21 +94,7 @@ pub(super) async fn soon<T>(work: impl Future<Output = T>) -> T {
 
 /// The rows that a query on a file yields, each as `a|b|c`.
 pub(super) fn rows(file: &Path, sql: &str) -> Vec<String> {
-    let file = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    file.busy_timeout(Duration::from_secs(5)).unwrap();
-    let mut statement = file.prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let shown = statement.query_map([], |row| (0..columns).map(|n| shown(row, n)).collect());
-    shown.unwrap().map(|row: rusqlite::Result<Vec<_>>| row.unwrap().join("|")).collect()
-}
-
-fn shown(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Null => "NULL".into(),
-        ValueRef::Integer(n) => n.to_string(),
-        ValueRef::Real(n) => n.to_string(),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into(),
-    })
+    testing::rows(file, sql).unwrap()
 }
 
 /// All files below a folder, by path below it; none when it is not there.
