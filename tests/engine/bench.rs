@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tidemill_pipeline::clock::{Clock, ManualClock, Zone};
-use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
+use tidemill_pipeline::ledger::{CallCap, ParkedFilter, ParkedItem};
 use tidemill_pipeline::mill::{Home, HomeOptions};
-use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
+use tidemill_pipeline::run::{Event, Progress, RunOptions, RunReport, Stop};
 use tidemill_pipeline::testing::{self, Rig};
 use tidemill_pipeline::{Job, Result};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 /// A mill whose folder goes when the test ends.
@@ -25,6 +26,16 @@ impl Bench {
     pub(super) fn new() -> Self {
         let rig = Rig::new().unwrap();
         Self { home: Arc::clone(rig.home()), clock: Arc::clone(rig.clock()), rig }
+    }
+
+    /// With a cap on call memory: its age in seconds, its size in bytes.
+    pub(super) fn with_calls(age: u64, bytes: u64) -> Self {
+        let bench = Self::new();
+        let clock: Arc<dyn Clock> = bench.clock.clone();
+        let calls = CallCap { age: Duration::from_secs(age), bytes };
+        let options = HomeOptions { clock, calls, ..HomeOptions::owner() };
+        let home = Home::open(&bench.beside("capped"), options).unwrap();
+        Self { home: Arc::new(home), ..bench }
     }
 
     /// A folder beside the home.
@@ -67,7 +78,7 @@ impl Bench {
 
     /// The rows that a query on a connection of its own yields, each as `a|b|c`.
     pub(super) fn rows(&self, sql: &str) -> Vec<String> {
-        self.rig.rows(sql).unwrap()
+        rows(self.home.ledger().path(), sql)
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedItem> {
@@ -77,6 +88,19 @@ impl Bench {
     /// The files on scratch, by path below it.
     pub(super) fn scratch(&self) -> Vec<PathBuf> {
         files(&self.home.scratch().root)
+    }
+}
+
+/// Progress that hands on what the run says to the person.
+#[derive(Debug)]
+pub(super) struct Told(pub(super) UnboundedSender<String>);
+
+impl Progress for Told {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Said(line) = event {
+            // Nobody may listen any more.
+            let _ = self.0.send((*line).to_string());
+        }
     }
 }
 
