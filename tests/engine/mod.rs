@@ -15,6 +15,7 @@ mod limit;
 mod lock;
 mod misbehaved;
 mod orders;
+mod others;
 mod parked;
 mod publish;
 mod remember;

@@ -5,6 +5,8 @@ pub(crate) mod clean;
 pub(crate) mod items;
 pub(crate) mod memory;
 mod migrate;
+#[cfg(test)]
+mod migrate_tests;
 pub(crate) mod offloads;
 mod open;
 pub(crate) mod parked;
