@@ -154,6 +154,12 @@ impl Blueprint {
         Ok(Some(time))
     }
 
+    /// The places of the steps behind which items enter: the source, `flatten`, `chunks`.
+    pub(crate) fn entries(&self) -> Vec<usize> {
+        let enters = |node: &Node| matches!(node.memory, Memory::Recorded | Memory::Derived);
+        self.nodes.iter().enumerate().filter(|(_, node)| enters(node)).map(|(no, _)| no).collect()
+    }
+
     /// The source's name; the cursor is kept under it.
     pub(crate) fn source(&self) -> &str {
         self.nodes.first().map_or("", |node| node.name.as_str())

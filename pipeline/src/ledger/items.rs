@@ -200,12 +200,39 @@ pub(crate) fn reopen(tx: &Tx<'_>, run_no: i64) -> Result<()> {
 /// Opens what is through as well: the chain of steps is another one now. What `flatten` and
 /// `chunks` made is made again from what came before.
 pub(crate) fn reopen_all(tx: &Tx<'_>, run_no: i64) -> Result<()> {
-    tx.execute("DELETE FROM tm_items WHERE run_no = ?1 AND entry > 0", params![run_no])?;
+    // But for those that were taken over: what they were made of is in an earlier run.
+    tx.execute(
+        "DELETE FROM tm_items WHERE run_no = ?1 AND entry > 0
+            AND seq > (SELECT count(*) FROM tm_items WHERE taken_by = ?1)",
+        params![run_no],
+    )?;
     tx.execute(
         "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state IN (1, 6, 7)",
         params![run_no],
     )?;
     tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![run_no]).map(|_| ())
+}
+
+/// Parks open items that entered behind a step which the pipeline no longer has there.
+pub(crate) fn park_strays(tx: &Tx<'_>, run_no: i64, entries: &[usize]) -> Result<()> {
+    let entries = entries.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    tx.execute(
+        &format!(
+            "UPDATE tm_items SET state = 3, stage = 'entry', reason = 'entry_gone',
+                    message = 'the pipeline no longer has the step that made this item',
+                    help = 'drop it; what it was made of comes again when its content changes'
+              WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state = 0 AND entry NOT IN ({entries})"
+        ),
+        params![run_no],
+    )
+    .map(|_| ())
+}
+
+/// How many items are at no end. None may be when a run is published.
+pub(crate) fn open(read: &Read<'_>, run_no: i64) -> Result<u64> {
+    let sql = "SELECT count(*) FROM tm_items
+                WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state = 0";
+    Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
 /// Why an item did not get through.

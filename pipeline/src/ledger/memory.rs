@@ -1,7 +1,7 @@
 //! Item memory: what the last published run knew of a key; written by run, before its publish.
 
-use super::{Read, RunRow, Tx};
-use crate::{Fingerprint, Result};
+use super::{Read, RunRow, Tx, items};
+use crate::{Error, Fingerprint, Result};
 use rusqlite::params;
 
 /// What the last published run knew of a key.
@@ -33,6 +33,14 @@ pub(crate) fn known(read: &Read<'_>, pipeline_no: i64, key: &str) -> Result<Opti
 /// parked ones so that the same content is not tried every night. Returns how many keys came more
 /// than once; the last one wins.
 pub(crate) fn write(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<u64> {
+    let open = items::open(tx, run.no)?;
+    if open > 0 {
+        return Err(Error::halt(format!("{open} items of run {} are at no end", run.id))
+            .because("open_items")
+            .help(
+                "this is a defect in the engine: nothing was published; run again, and report it",
+            ));
+    }
     forget(tx, run)?;
     tx.execute("UPDATE tm_runs SET memory = 1 WHERE run_no = ?1", params![run.no])?;
     // In the order of the keys, so that the pages of the table are filled one behind the other.

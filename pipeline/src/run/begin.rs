@@ -48,6 +48,7 @@ pub(super) async fn begin(
     look_back(scene, new.now).await?;
     let (no, chain, plan, limit) =
         (scene.pipeline_no, prepared.chain, prepared.plan, blueprint.limit);
+    let entries = blueprint.entries();
     let (run, resumed, carried) = home
         .ledger()
         .transaction(move |tx| {
@@ -55,6 +56,7 @@ pub(super) async fn begin(
             new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
             let (run, resumed) = runs::begin(tx, &new)?;
             let carried = if resumed || new.trial { 0 } else { items::carry(tx, &run, limit)? };
+            items::park_strays(tx, run.no, &entries)?;
             Ok((run, resumed, carried))
         })
         .await?;

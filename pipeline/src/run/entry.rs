@@ -26,7 +26,13 @@ pub(crate) async fn replay<T: Item>(live: &Arc<Live>, entry: usize, out: &Out<T>
         for recorded in page.into_iter().filter(|recorded| recorded.seq <= last) {
             live.tally.record();
             let bytes = recorded.item.as_ref().map_or(0, Vec::len);
-            let item = read_back(&recorded)?;
+            let item = match read_back(&recorded) {
+                Ok(item) => item,
+                Err(error) => {
+                    live.setback(recorded.seq, &recorded.key, &name(live, entry), error).await?;
+                    continue;
+                }
+            };
             let envelope =
                 Envelope { seq: recorded.seq, key: Arc::from(recorded.key), item, bytes };
             if !pass(out, envelope).await {
@@ -40,10 +46,10 @@ pub(crate) async fn replay<T: Item>(live: &Arc<Live>, entry: usize, out: &Out<T>
 
 fn read_back<T: Item>(recorded: &Recorded) -> Result<T> {
     serde_json::from_slice(recorded.item.as_deref().unwrap_or_default()).map_err(|e| {
-        Error::halt(format!("the recorded item {} has another shape now", recorded.key))
+        Error::park("the recorded item has another shape than the pipeline's items now")
             .because("item_changed")
             .caused_by(e)
-            .help("the item's type changed in the middle of a run: undo the change and let the run finish first")
+            .help("the item's type changed since it was recorded: undo the change and retry it, or drop it")
     })
 }
 

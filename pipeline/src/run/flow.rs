@@ -101,7 +101,12 @@ async fn unless_aborted<T>(live: &Live, work: impl Future<Output = T>) -> Option
     }
 }
 
-type Task<T> = Pin<Box<dyn Future<Output = Result<Option<Envelope<T>>>> + Send>>;
+/// What became of an item, and how much room it took.
+type Ended<T> = (usize, Result<Option<Envelope<T>>>);
+type Task<T> = Pin<Box<dyn Future<Output = Ended<T>> + Send>>;
+
+/// A step takes no more items when those that it has take this much room.
+const HELD: usize = 16 << 20;
 
 /// Items under way, finished in order or as they come.
 enum Pending<T> {
@@ -134,7 +139,7 @@ impl<T> Pending<T> {
 }
 
 impl<T> Stream for Pending<T> {
-    type Item = Result<Option<Envelope<T>>>;
+    type Item = Ended<T>;
 
     fn poll_next(
         self: Pin<&mut Self>,
@@ -163,19 +168,22 @@ where
     let permits = Arc::new(Semaphore::new(knobs.workers));
     let mut pending = Pending::new(knobs.ordered);
     let mut aborted = pin!(live.scene.stop.reached(Urgency::Abort));
-    let mut open = true;
+    let (mut open, mut held) = (true, 0);
     while open || pending.len() > 0 {
         tokio::select! {
             biased;
             () = &mut aborted => return Ok(()),
-            Some(done) = pending.next(), if pending.len() > 0 => {
+            Some((bytes, done)) = pending.next(), if pending.len() > 0 => {
+                held -= bytes;
                 if let Some(envelope) = done? && !pass(out, envelope).await {
                     open = false; // nobody listens: let those in hand finish, they are remembered
                 }
             }
-            envelope = next(live, input), if open && pending.len() < window => {
+            envelope = next(live, input), if open && pending.len() < window && held < HELD => {
                 let Some(envelope) = envelope else { open = false; continue };
-                pending.push(permitted(live, work(envelope), &permits));
+                let bytes = envelope.bytes;
+                held += bytes;
+                pending.push(permitted(live, bytes, work(envelope), &permits));
             }
         }
     }
@@ -185,6 +193,7 @@ where
 /// Work that begins when a worker is free. A run that is to stop begins nothing more.
 fn permitted<T: Item>(
     live: &Arc<Live>,
+    bytes: usize,
     work: impl Future<Output = Result<Option<Envelope<T>>>> + Send + 'static,
     permits: &Arc<Semaphore>,
 ) -> Task<T> {
@@ -192,8 +201,8 @@ fn permitted<T: Item>(
     Box::pin(async move {
         let _permit = permits.acquire_owned().await;
         if live.scene.stop.urgency() > Urgency::Go {
-            return Ok(None);
+            return (bytes, Ok(None));
         }
-        work.await
+        (bytes, work.await)
     })
 }
