@@ -9,6 +9,7 @@
 
 mod archive;
 mod bad_input;
+mod crash;
 mod demo;
 mod digest;
 mod engine;

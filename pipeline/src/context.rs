@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::ledger::{Choices, Ledger, RunRow, calls, items, offloads};
 use crate::run::live::{Live, Scene};
-use crate::{Blob, Error, Fingerprint, Result};
+use crate::{Blob, Error, Fingerprint, Result, crash};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -219,6 +219,7 @@ impl Context {
         self.ledger().flush().await?;
         let begun = self.now();
         let answer = call.await?;
+        crash::point("call.answered");
         let bytes = serde_json::to_vec(&answer)?;
         let now = self.now();
         let ms = (now - begun).num_milliseconds();
@@ -226,6 +227,7 @@ impl Context {
         self.ledger()
             .commit(move |tx| calls::keep(tx, &key, &bytes, run_no, now.timestamp_millis(), ms))
             .await?;
+        crash::point("call.journaled");
         Ok((answer, true))
     }
 

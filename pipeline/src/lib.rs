@@ -27,6 +27,11 @@
 pub mod build;
 pub mod clock;
 mod context;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub mod crash;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
 mod error;
 mod fingerprint;
 mod item;

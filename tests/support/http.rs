@@ -6,6 +6,7 @@ mod reply;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -50,6 +51,7 @@ struct Log {
     hits: HashMap<String, usize>,
     in_flight: usize,
     max_in_flight: usize,
+    connections: usize,
 }
 
 struct Shared {
@@ -130,6 +132,18 @@ impl Server {
         })
     }
 
+    /// Blocks until every connection is closed that was made before this call: what clients that
+    /// are gone had sent is read and counted. Needs that no living client keeps one open.
+    pub(crate) fn settle(&self) {
+        // Connections are taken in order: once this one is answered, all before it are counted.
+        let mut last = std::net::TcpStream::connect(self.address).unwrap();
+        last.write_all(b"GET /settle HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .unwrap();
+        last.read_to_end(&mut Vec::new()).unwrap();
+        drop(last);
+        self.shared.log.wait("closed connections", |log| log.connections == 0);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,13 +193,24 @@ fn listen(socket: TcpSocket, shared: Arc<Shared>) -> State {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.expect("cannot accept");
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        shared.log.with(|log| log.connections += 1);
+        tokio::spawn(serve(stream, Open(Arc::clone(&shared))));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+/// Counts a connection as open for as long as it lives.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.log.with(|log| log.connections -= 1);
+    }
+}
+
+async fn serve(stream: TcpStream, open: Open) {
+    let shared = &open.0;
     stream.set_nodelay(true).unwrap();
-    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let service = service_fn(move |request| answer(Arc::clone(shared), request));
     // A broken connection is either the client's doing or what the script asked for.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -1,7 +1,7 @@
 //! The publish: one transaction that makes a run's rows, memory, cursor and files the current ones.
 
 use super::{RunRow, RunState, Tx, runs};
-use crate::Result;
+use crate::{Result, crash};
 use rusqlite::params;
 
 /// What a publish needs to know.
@@ -30,6 +30,7 @@ pub(crate) fn publish(
 ) -> Result<Published> {
     let changed_rows = tables(tx)?;
     let repeated_keys = remember_items(tx, what)?;
+    crash::point("memory.written");
     remember_parked(tx, what)?;
     tx.execute(
         "UPDATE tm_items SET state = 5 WHERE state = 2 AND run_no < ?1
@@ -65,6 +66,7 @@ pub(crate) fn publish(
         params![what.run.no, changed_rows],
     )?;
     runs::set_state(tx, what.run.no, RunState::Published, what.now, None)?;
+    crash::point("publish.inside");
     Ok(Published { changed_rows, repeated_keys })
 }
 

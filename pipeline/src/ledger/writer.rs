@@ -4,7 +4,7 @@
 //! timer. Order in the file is the order of the queue, so what is durable is always a prefix.
 
 use super::tx::{Read, Tx, refused};
-use crate::{Error, Result};
+use crate::{Error, Result, crash};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
@@ -133,7 +133,12 @@ fn try_commit(
     waiting.extend(group.filter_map(|queued| queued.ack).map(|ack| (ack, Ok(()))));
     match failed {
         Some(error) => Err(error),
-        None => transaction.commit().map_err(|e| refused("COMMIT", e)),
+        None => {
+            crash::point("ledger.begun");
+            transaction.commit().map_err(|e| refused("COMMIT", e))?;
+            crash::point("ledger.committed");
+            Ok(())
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ledger::{
     OffloadRow, Published, Publishing, RunRow, RunState, offloads, publish, write_snapshot,
 };
 use crate::sink::{Origin, Sealing};
-use crate::{Context, Error, Result};
+use crate::{Context, Error, Result, crash};
 use std::sync::Arc;
 
 /// The dataset of full copies of the published tables.
@@ -25,6 +25,7 @@ pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
 }
 
 async fn seal(live: &Arc<Live>) -> Result<()> {
+    crash::point("seal.begun");
     let cx = Context::of_run(live);
     for step in live.blueprint.steps.iter().flatten() {
         step.finish(&cx).await?;
@@ -34,6 +35,7 @@ async fn seal(live: &Arc<Live>) -> Result<()> {
         let names: Vec<String> = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
             .await
             .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
+        crash::point("seal.file");
         let dataset = live.blueprint.files[sink].dataset();
         names.iter().for_each(|name| live.add_artifact(dataset, name));
     }
@@ -96,6 +98,7 @@ async fn publish_all(live: &Arc<Live>) -> Result<Published> {
             })
         })
         .await
+        .inspect(|_| crash::point("publish.committed"))
 }
 
 /// Makes the snapshot of the newest published run when its rows changed and it has none yet: so a
@@ -134,6 +137,7 @@ pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
     })
     .await
     .map_err(|e| Error::halt("the snapshot failed").caused_by(e))??;
+    crash::point("snapshot.written");
     scene.home.ledger().commit(move |tx| offloads::add(tx, run.no, SNAPSHOTS, &file)).await
 }
 

@@ -6,7 +6,7 @@ use super::retry;
 use super::stop::Urgency;
 use crate::build::Knobs;
 use crate::ledger::steps::{self, StepKey};
-use crate::{Context, Envelope, Error, Item, Result, ResultExt, Stage, Verdict};
+use crate::{Context, Envelope, Error, Item, Result, ResultExt, Stage, Verdict, crash};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Stream, StreamExt};
 use std::future::Future;
@@ -220,6 +220,7 @@ pub(crate) async fn remembered<In: Item, S: Stage<In>>(
     });
     match worked {
         Ok((item, output)) => {
+            crash::point("step.done");
             let bytes = output.len() + 128;
             live.ledger().write(bytes, move |tx| steps::keep(tx, &key, &output)).await?;
             live.scene.progress.event(&Event::Stepped { step: no });

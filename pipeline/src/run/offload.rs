@@ -6,7 +6,7 @@ use super::report::OffloadReport;
 use super::tier_thread;
 use crate::ledger::{OffloadRow, OffloadState, RunState, offloads, runs};
 use crate::tier::{self, Parcel, Tier, guard};
-use crate::{Error, Result, Verdict};
+use crate::{Error, Result, Verdict, crash};
 use chrono::{DateTime, NaiveDate, Utc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -85,12 +85,16 @@ async fn offload(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result
         row.archive = Some(tier.id.clone());
         row.root = Some(tier.root.to_string_lossy().into_owned());
         row = advance(scene, row, OffloadState::Planned).await?;
+        crash::point("offload.planned");
         row = ship(scene, tier, row).await?;
+        crash::point("offload.shipped");
         row = advance(scene, row, OffloadState::Committed).await?;
+        crash::point("offload.committed");
     }
     if row.state == OffloadState::Committed {
         // The intent to delete is durable before anything is taken away.
         row = advance(scene, row, OffloadState::Retiring).await?;
+        crash::point("offload.retiring");
     }
     if row.state == OffloadState::Retiring && !retire(scene, tier, &row).await? {
         return advance(scene, row, OffloadState::Retired).await;
@@ -100,6 +104,7 @@ async fn offload(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result
         row = ship(scene, tier, row).await?;
         purge(scene, &row).await?;
     }
+    crash::point("offload.retired");
     advance(scene, row, OffloadState::Done).await
 }
 
