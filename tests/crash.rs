@@ -21,7 +21,7 @@ const ITEMS: usize = 60;
 /// The same points at a later pass: in the middle of the items, or for the second dataset.
 const LATER: [(&str, u64); 10] = [
     ("ledger.begun", 9),
-    ("ledger.committed", 25),
+    ("ledger.committed", 15),
     ("call.answered", 20),
     ("call.journaled", 33),
     ("step.done", 70),
@@ -31,6 +31,11 @@ const LATER: [(&str, u64); 10] = [
     ("ship.manifest", 2),
     ("offload.retired", 2),
 ];
+
+/// The points that a run passes: one within a rollback is nothing that a run comes to.
+fn points() -> impl Iterator<Item = &'static str> {
+    POINTS.iter().copied().filter(|point| !point.starts_with("rollback."))
+}
 
 /// What an unbroken run publishes, in a home of its own.
 static UNBROKEN: LazyLock<Vec<String>> = LazyLock::new(|| unbroken(ITEMS));
@@ -52,7 +57,7 @@ fn child() {
 
 #[test]
 fn killed_at_each_crash_point_a_run_ends_like_an_unbroken_one() {
-    each(POINTS.iter().map(|point| (*point, 1)));
+    each(points().map(|point| (point, 1)));
 }
 
 #[test]

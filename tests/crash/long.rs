@@ -1,7 +1,7 @@
 //! The long set: ten thousand items, hundreds of kills, homes that are killed on and on.
 
 use super::yard::Yard;
-use super::{POINTS, judge, unbroken};
+use super::{judge, points, unbroken};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,8 @@ fn hundreds_of_kills_lose_and_double_nothing() {
     }
     tally.print(begun.elapsed());
     assert!(tally.kills() >= 200, "only {} kills", tally.kills());
-    for point in POINTS {
-        assert!(tally.deaths.contains_key(*point), "nobody was killed at {point}");
+    for point in points() {
+        assert!(tally.deaths.contains_key(point), "nobody was killed at {point}");
     }
     let oldest = tally.oldest();
     assert!(oldest <= FRESH, "an answer was sent {oldest:?} before a kill, and lost");
@@ -92,8 +92,7 @@ fn middle(yard: &mut Yard, items: usize, about: usize, dice: &mut Dice) -> bool 
 
 /// Points that a run passes at its end.
 fn ends() -> impl Iterator<Item = &'static str> {
-    let middle = |point: &&str| MIDDLE.iter().any(|(name, _)| name == point);
-    POINTS.iter().copied().filter(move |point| !middle(point))
+    points().filter(|point| MIDDLE.iter().all(|(name, _)| name != point))
 }
 
 /// Numbers that are the same each time (splitmix64).

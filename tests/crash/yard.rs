@@ -20,6 +20,8 @@ pub(super) struct Yard {
     pub(super) tier: Tier,
     /// How many items the source had, in each of its lives.
     pub(super) sizes: Vec<usize>,
+    /// Where each of them was to end.
+    aims: Vec<String>,
     pub(super) deaths: Vec<Death>,
     pub(super) journal: Journal,
 }
@@ -32,8 +34,15 @@ impl Yard {
         let (Init::Made(tier) | Init::Already(tier)) =
             tier::init(&archive, Some("crash"), SystemClock.now()).unwrap();
         let ollama = FakeOllama::start();
-        let (sizes, deaths, journal) = (Vec::new(), Vec::new(), Journal::default());
-        Self { folder, ollama, tier, sizes, deaths, journal }
+        Self {
+            folder,
+            ollama,
+            tier,
+            sizes: Vec::new(),
+            aims: Vec::new(),
+            deaths: Vec::new(),
+            journal: Journal::default(),
+        }
     }
 
     pub(super) fn home(&self) -> PathBuf {
@@ -76,6 +85,7 @@ impl Yard {
 
     fn start(&mut self, items: usize, crash: Option<&str>) -> (Child, Instant) {
         self.sizes.push(items);
+        self.aims.push(crash.unwrap_or("its end, or a kill from outside").to_owned());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--ignored", "--exact", "crash::child", "--nocapture"])
@@ -112,5 +122,15 @@ impl Yard {
             assert_eq!(lost, 0, "answers are lost, and nobody was killed");
         }
         killed
+    }
+}
+
+impl Drop for Yard {
+    /// A failure says what came before it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let last = &self.aims[self.aims.len().saturating_sub(5)..];
+            eprintln!("life {} of this home; its last were to end at {last:?}", self.aims.len());
+        }
     }
 }

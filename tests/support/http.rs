@@ -1,12 +1,12 @@
 //! What every fake server stands on: scripted HTTP over loopback, gates that hold it, judges.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod gate;
 mod reply;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -22,6 +22,9 @@ use tokio::sync::oneshot;
 pub(crate) use gate::{Gate, Watched};
 use reply::{Body, BrokenOff, Script};
 pub(crate) use reply::{Piece, Reply};
+
+/// How long a port may be in use that was free a moment ago.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request as the server saw it.
 #[derive(Clone)]
@@ -168,7 +171,14 @@ fn reserve(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     // Connections in TIME_WAIT must not keep a server from coming back.
     socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap_or_else(|e| panic!("cannot bind {address}: {e}"));
+    let begun = Instant::now();
+    while let Err(error) = socket.bind(address) {
+        // A process that another test is just starting holds a copy of the socket that was closed
+        // here, until it has become another program.
+        let copied = error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PATIENCE;
+        assert!(copied, "cannot bind {address}: {error}");
+        std::thread::yield_now();
+    }
     socket
 }
 
