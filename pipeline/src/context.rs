@@ -1,7 +1,7 @@
 //! The context: what a step may ask of the engine while it works on an item.
 
 use crate::clock::Clock;
-use crate::ledger::{Choices, Ledger, RunRow, calls, items, offloads};
+use crate::ledger::{Choices, Ledger, RunRow, calls, items, memory, offloads};
 use crate::run::live::{Live, Scene};
 use crate::{Blob, Error, Fingerprint, Result, crash};
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// What a step may ask of the engine: time, memory, folders, and who it is working for.
@@ -27,6 +27,22 @@ pub(crate) struct At {
     pub(crate) seq: u64,
     pub(crate) key: Arc<str>,
     pub(crate) attempt: u32,
+    signs: Signs,
+}
+
+/// The signs of life that a step gives while it works on an item: each call of the context is one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signs(Arc<AtomicU64>);
+
+impl Signs {
+    /// The age of the run at the last one.
+    pub(crate) fn last(&self) -> Duration {
+        Duration::from_millis(self.0.load(Relaxed))
+    }
+
+    fn give(&self, age: Duration) {
+        self.0.store(u64::try_from(age.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -49,8 +65,20 @@ impl Context {
     }
 
     pub(crate) fn of_item(live: &Arc<Live>, seq: u64, key: &Arc<str>, attempt: u32) -> Self {
-        let at = At { seq, key: Arc::clone(key), attempt };
+        let at = At { seq, key: Arc::clone(key), attempt, signs: Signs::default() };
         Self { at: Some(at), ..Self::of_run(live) }
+    }
+
+    pub(crate) fn signs(&self) -> Signs {
+        self.at.as_ref().map(|at| at.signs.clone()).unwrap_or_default()
+    }
+
+    /// Says that the work on the item goes on; work that gives no sign of life for an hour is taken
+    /// for stuck. Waiting, remembering and looking things up through the context are signs too.
+    pub fn alive(&self) {
+        if let (Some(live), Some(at)) = (&self.live, &self.at) {
+            at.signs.give(live.age());
+        }
     }
 
     fn live(&self) -> Result<&Arc<Live>> {
@@ -101,16 +129,19 @@ impl Context {
     /// Returns after this long, or at once when the run is to stop.
     pub async fn sleep(&self, duration: Duration) {
         use crate::run::stop::Urgency;
+        self.alive();
         tokio::select! {
             () = self.clock().sleep(duration) => {}
             () = self.scene.stop.reached(Urgency::Drain) => {}
+            () = self.scene.bound.reached(Urgency::Drain) => {}
         }
+        self.alive();
     }
 
     /// Whether the run is to stop: finish what is in hand, begin nothing new.
     #[must_use]
     pub fn stopping(&self) -> bool {
-        self.scene.stop.urgency() > crate::run::stop::Urgency::Go
+        self.scene.stop.urgency() > crate::run::stop::Urgency::Go || self.scene.is_over()
     }
 
     /// Says one line to the person who runs this; the same line is said once per run.
@@ -211,6 +242,7 @@ impl Context {
         key: Fingerprint,
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<(T, bool)> {
+        self.alive();
         let journaled = self.ledger().read(move |read| calls::recall(read, &key)).await?;
         if let Some(answer) = journaled {
             return Ok((serde_json::from_slice(&answer)?, false));
@@ -228,6 +260,7 @@ impl Context {
             .commit(move |tx| calls::keep(tx, &key, &bytes, run_no, now.timestamp_millis(), ms))
             .await?;
         crash::point("call.journaled");
+        self.alive();
         Ok((answer, true))
     }
 
@@ -258,8 +291,12 @@ impl Context {
         &self,
         key: &str,
     ) -> Result<Option<(Fingerprint, Option<N>)>> {
+        if self.scene.trial {
+            return Ok(None); // an item that is tried is looked at as if it were new
+        }
+        self.alive();
         let (no, key) = (self.scene.pipeline_no, key.to_string());
-        let known = self.ledger().read(move |read| items::known(read, no, &key)).await?;
+        let known = self.ledger().read(move |read| memory::known(read, no, &key)).await?;
         Ok(known.and_then(|known| {
             let note = known.note.and_then(|note| serde_json::from_value(note).ok());
             known.content.map(|content| (content, note))

@@ -1,6 +1,6 @@
 //! Items: the serde values that travel, the envelopes they travel in, and references to bodies.
 
-use crate::Fingerprint;
+use crate::{Error, Fingerprint};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -20,20 +20,31 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Item for T
 
 /// An item on its way, with its place in the run and the key its source gave it.
 #[derive(Debug, Clone)]
-pub struct Envelope<T> {
+pub(crate) struct Envelope<T> {
     /// The place in the run: 1, 2, 3 … in the order in which the source yielded.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// What the source calls it: a canonical URL, a guid, a line.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// The value.
-    pub item: T,
+    pub(crate) item: T,
+    /// About how much room it takes, in bytes: its JSON form when it was written down last.
+    pub(crate) bytes: usize,
 }
 
 impl<T> Envelope<T> {
-    /// The same envelope around another item.
-    pub fn with<U>(self, item: U) -> Envelope<U> {
-        Envelope { seq: self.seq, key: self.key, item }
+    /// The same envelope around another item, which takes this much room.
+    pub(crate) fn with_bytes<U>(self, item: U, bytes: usize) -> Envelope<U> {
+        Envelope { seq: self.seq, key: self.key, item, bytes }
     }
+}
+
+/// The largest JSON form of an item: what is larger is a body, and bodies lie in files.
+pub(crate) const MAX_BYTES: usize = 32 << 20;
+
+pub(crate) fn too_large(bytes: usize) -> Error {
+    Error::park(format!("the item takes {} MB; {} MB at most may travel", bytes >> 20, MAX_BYTES >> 20))
+        .because("item_too_large")
+        .help("keep bodies in files of the run (`Context::folder`) and let a reference travel, as `Page` does with its `Blob`")
 }
 
 /// Where a body lies: a range of a file that a run wrote. Bodies are never rows.

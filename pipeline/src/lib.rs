@@ -25,6 +25,7 @@
 //! ```
 
 pub mod build;
+mod channel;
 pub mod clock;
 mod context;
 #[cfg(feature = "crash-points")]
@@ -49,7 +50,8 @@ pub use build::{Archive, Job, Pipeline};
 pub use context::Context;
 pub use error::{Error, Result, ResultExt, Verdict};
 pub use fingerprint::Fingerprint;
-pub use item::{Blob, Envelope, Item};
+pub(crate) use item::Envelope;
+pub use item::{Blob, Item};
 pub use mill::Mill;
 pub use sink::{FileSink, LedgerSink};
 pub use source::{Emit, Sent, Source, Yielded};

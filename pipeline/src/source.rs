@@ -1,6 +1,6 @@
 //! Sources: what may stand in `.read(..)`, and how they hand over what they read.
 
-use crate::{Context, Fingerprint, Item, Result, Step};
+use crate::{Context, Error, Fingerprint, Item, Result, Step};
 use serde::Serialize;
 use std::future::Future;
 
@@ -23,6 +23,24 @@ pub trait Source: Step {
     /// yielded in this run is recognised by key and not worked on twice.
     fn read(&self, out: &Emit<Self::Item>, cx: &Context)
     -> impl Future<Output = Result<()>> + Send;
+
+    /// Makes one item from what a person names (an address, a file, a line), for `try`. By default
+    /// the item's JSON form.
+    fn single(
+        &self,
+        what: &str,
+        _cx: &Context,
+    ) -> impl Future<Output = Result<Yielded<Self::Item>>> + Send {
+        async move {
+            let item = serde_json::from_str(what).map_err(|e| {
+                Error::halt(format!("the source {} cannot make an item of this", self.name()))
+                    .because("usage")
+                    .caused_by(e)
+                    .help("give the item's JSON form, or implement `Source::single`")
+            })?;
+            Ok(Yielded::new(what, item))
+        }
+    }
 }
 
 /// One item as its source yields it.

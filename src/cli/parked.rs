@@ -3,7 +3,7 @@
 use super::flags::Flags;
 use super::{home, out};
 use crate::Outcome;
-use tidemill_pipeline::ledger::ParkedItem;
+use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
 use tidemill_pipeline::{Mill, Result};
 
 #[derive(Debug, clap::Args)]
@@ -15,8 +15,8 @@ pub(super) struct Args {
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     home::known(flags, mill, args.pipeline.as_deref()).await?;
     let home = home::look(flags, mill)?;
-    let wanted = args.pipeline.clone();
-    let items = home.ledger().read(move |read| ParkedItem::all(read, wanted.as_deref())).await?;
+    let filter = ParkedFilter { pipeline: args.pipeline.clone(), ..ParkedFilter::default() };
+    let items = home.ledger().read(move |read| ParkedItem::all(read, &filter)).await?;
     if items.is_empty() {
         out::line(flags, "nothing is parked");
     }

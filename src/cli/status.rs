@@ -100,7 +100,10 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
 
 fn state(state: RunState) -> &'static str {
     match state {
-        RunState::Running => "unfinished",
+        RunState::Running => "running",
+        RunState::Interrupted => "interrupted",
+        RunState::Trial => "trial",
+        RunState::RolledBack => "rolled back",
         RunState::Halted => "halted",
         RunState::Abandoned => "abandoned",
         RunState::Published => "published",

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, ManualClock, Zone};
-use tidemill_pipeline::ledger::ParkedItem;
+use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
 use tidemill_pipeline::{Job, Result};
@@ -59,7 +59,7 @@ impl Bench {
     }
 
     pub(super) fn parked(&self) -> Vec<ParkedItem> {
-        self.home.ledger().read_now(|read| ParkedItem::all(read, None)).unwrap()
+        self.home.ledger().read_now(|read| ParkedItem::all(read, &ParkedFilter::default())).unwrap()
     }
 
     /// The files on scratch, by path below it.

@@ -51,7 +51,7 @@ impl Source for Tail {
     }
 }
 
-const CURSOR: &str = "SELECT source, cursor FROM tm_cursors";
+const CURSOR: &str = "SELECT source_name, cursor FROM tm_runs WHERE state IN ('published', 'finished') AND cursor IS NOT NULL ORDER BY run_no DESC LIMIT 1";
 
 struct Tails {
     bench: Bench,

@@ -101,7 +101,7 @@ async fn a_halt_publishes_nothing_and_counts_nothing_as_seen() {
     };
     assert_eq!(bench.run(job(true)).await.unwrap_err().reason(), "enough");
     assert!(bench.rows(NOTES).is_empty());
-    for table in ["tm_memory", "tm_cursors", "tm_offloads", "tm_parked"] {
+    for table in ["tm_memory", "tm_offloads", "tm_parked"] {
         let count = bench.rows(&format!("SELECT count(*) FROM {table}"));
         assert_eq!(count, ["0"], "{table} is written by a publish only");
     }

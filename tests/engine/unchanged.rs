@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use tidemill_pipeline::{Error, Fingerprint, Job, Pipeline};
 
-const OBSERVED: &str = "SELECT o.run_no, o.key FROM tm_observations o ORDER BY o.run_no, o.key";
+const OBSERVED: &str = "SELECT run_no, key FROM tm_items WHERE state = 4 ORDER BY run_no, key";
 
 fn job(source: Notes, seen: &Seen) -> Job {
     Job::from(Pipeline::named("same").read(source).then(Work::passing("work", seen)).store(table()))

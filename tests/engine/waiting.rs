@@ -63,7 +63,7 @@ async fn what_waits_goes_on_waiting_while_its_need_is_away() {
         assert_eq!((report.carried, report.items.waiting), (carried, 1));
     }
     assert_eq!(model.early.sorted(), ["a", "b"]);
-    assert_eq!(bench.rows("SELECT count(*) FROM tm_items WHERE state = 2"), ["1"], "only once");
+    assert_eq!(bench.rows("SELECT count(*) FROM tm_waiting_now"), ["1"], "only once");
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 use super::archive::Archive;
 use super::erased::{AnyFileSink, AnyStep, AnyTable};
 use crate::{Error, Fingerprint, Result};
-use serde::Serialize;
+use chrono::NaiveTime;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How a step keeps what it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Memory {
     /// What it yields is recorded before it is worked on.
@@ -22,13 +23,15 @@ pub enum Memory {
     Staged,
     /// Its items are spooled, and sealed into files at the end of the run.
     Spooled,
+    /// The items that it makes are recorded like those of a source.
+    Derived,
 }
 
 /// One step of a plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Node {
-    /// The verb it was written with: `read`, `then`, `map`, `filter`, `save`, `store`.
-    pub verb: &'static str,
+    /// The verb it was written with: `read`, `then`, `map`, `filter`, `flatten`, `chunks`, `save`, `store`.
+    pub verb: String,
     /// The step's name.
     pub name: String,
     /// The step's version; 0 for closures.
@@ -39,12 +42,15 @@ pub struct Node {
     pub memory: Memory,
     /// The dataset or table it fills.
     pub fills: Option<String>,
-    /// What of its configuration changes its answers.
+    /// What of its configuration changes its answers, as it stands in the code.
+    #[serde(default = "Fingerprint::nothing")]
+    pub configured: Fingerprint,
+    /// What changes its answers in a run: what it found when it was prepared (a model's id) too.
     pub fingerprint: Fingerprint,
 }
 
 /// What can be turned on a step without changing its answers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Knobs {
     /// Items worked on at once.
     pub workers: usize,
@@ -52,11 +58,24 @@ pub struct Knobs {
     pub ordered: bool,
     /// The longest that one try may take.
     pub timeout: Option<Duration>,
+    /// How often an item is tried whose error asks for another try.
+    pub tries: u32,
+    /// A thing that steps share, and how many items may use it at once in all of them.
+    pub within: Option<(String, usize)>,
 }
 
+/// Tries of a `then` step unless its `.retry(..)` says otherwise.
+pub(crate) const TRIES: u32 = 3;
+
 impl Knobs {
-    pub(crate) fn new(workers: usize) -> Self {
-        Self { workers: workers.max(1), ordered: true, timeout: None }
+    /// Of a step that tries an item once.
+    pub(crate) fn once(workers: usize) -> Self {
+        Self { workers: workers.max(1), ordered: true, timeout: None, tries: 1, within: None }
+    }
+
+    /// Of a step that tries an item several times.
+    pub(crate) fn trying(workers: usize) -> Self {
+        Self { tries: TRIES, ..Self::once(workers) }
     }
 }
 
@@ -71,6 +90,8 @@ pub(crate) struct Blueprint {
     pub(crate) tables: Vec<Arc<dyn AnyTable>>,
     pub(crate) files: Vec<Arc<dyn AnyFileSink>>,
     pub(crate) limit: Option<u64>,
+    /// The local time `HH:MM` at which the run's time is up, as the code says it.
+    pub(crate) until: Option<String>,
     pub(crate) archive: Option<Archive>,
 }
 
@@ -84,6 +105,7 @@ impl Blueprint {
             tables: Vec::new(),
             files: Vec::new(),
             limit: None,
+            until: None,
             archive: None,
         }
     }
@@ -101,8 +123,35 @@ impl Blueprint {
         self.nodes.len() - 1
     }
 
+    /// Adds a verb that has no name of its own: it is named after itself and its place.
+    pub(crate) fn push_unnamed<T>(&mut self, verb: &str, memory: Memory) -> usize {
+        let node = Node {
+            verb: verb.to_string(),
+            name: format!("{verb}-{}", self.nodes.len()),
+            version: 0,
+            yields: short_type::<T>(),
+            memory,
+            fills: None,
+            configured: Fingerprint::nothing(),
+            fingerprint: Fingerprint::nothing(),
+        };
+        self.push(node, Knobs::once(1), None)
+    }
+
     pub(crate) fn knobs(&self, no: usize) -> Knobs {
-        self.knobs.get(no).copied().unwrap_or_else(|| Knobs::new(1))
+        self.knobs.get(no).cloned().unwrap_or_else(|| Knobs::once(1))
+    }
+
+    /// The local time at which the run's time is up.
+    pub(crate) fn until(&self) -> Result<Option<NaiveTime>> {
+        let Some(text) = &self.until else { return Ok(None) };
+        let time = NaiveTime::parse_from_str(text, "%H:%M").map_err(|e| {
+            Error::halt(format!("`.until(\"{text}\")` names no time of day"))
+                .because("bad_time")
+                .caused_by(e)
+                .help("write it as HH:MM, for instance 08:00")
+        })?;
+        Ok(Some(time))
     }
 
     /// The source's name; the cursor is kept under it.
@@ -113,6 +162,7 @@ impl Blueprint {
     /// Refuses what cannot work, before anything is asked for.
     pub(crate) fn check(&self) -> Result<()> {
         super::check_name(&self.name)?;
+        self.until()?;
         let filled = |verb: &'static str| self.nodes.iter().filter(move |node| node.verb == verb);
         let mut saved = filled("save");
         if let Some(node) = saved.find(|node| node.fills.as_deref() == Some("sqlite")) {
@@ -120,7 +170,7 @@ impl Blueprint {
                 .because("bad_dataset")
                 .help("that is where snapshots of the tables are kept; name another dataset"));
         }
-        let targets = filled("store").map(|n| (n.verb, n.fills.clone()));
+        let targets = filled("store").map(|n| (n.verb.as_str(), n.fills.clone()));
         let targets = targets.chain(filled("save").map(|n| (n.name.as_str(), n.fills.clone())));
         let mut seen = BTreeSet::new();
         for (what, name) in targets {

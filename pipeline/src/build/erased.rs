@@ -110,7 +110,7 @@ impl<T: Item> Spooled<'_, T> {
         let rows = self.ledger.read_now(|read| {
             read.all(
                 "SELECT s.seq, i.key, i.content, s.item FROM tm_spool s JOIN tm_items i USING (run_no, seq)
-                  WHERE s.run_no = ?1 AND s.sink = ?2 AND s.seq > ?3 AND i.state = 1 ORDER BY s.seq LIMIT ?4",
+                  WHERE s.run_no = ?1 AND s.sink = ?2 AND s.seq > ?3 AND i.state IN (1, 6, 7) ORDER BY s.seq LIMIT ?4",
                 crate::ledger::params![self.run_no, self.sink as i64, self.after, PAGE],
                 |row| {
                     let content: Option<Vec<u8>> = row.get(2)?;

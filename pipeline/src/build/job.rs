@@ -60,10 +60,19 @@ impl<T: Item> From<Pipeline<T>> for Job {
     }
 }
 
+/// Items that are noted as done in one write.
+const TOGETHER: usize = 256;
+
 /// The end of the chain: what arrives here is done.
 async fn take_all<T>(live: Arc<Live>, mut flow: Flow<T>) {
-    while let Some(envelope) = flow.recv().await {
-        if let Err(error) = live.done(envelope.seq, &envelope.key).await {
+    while let Some(first) = flow.recv().await {
+        let mut through = vec![(first.seq, first.key)];
+        while through.len() < TOGETHER
+            && let Some(next) = flow.try_recv()
+        {
+            through.push((next.seq, next.key));
+        }
+        if let Err(error) = live.done(&through).await {
             live.halt(error);
             return;
         }

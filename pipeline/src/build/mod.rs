@@ -5,6 +5,7 @@ mod blueprint;
 mod erased;
 mod job;
 mod pipeline;
+mod steps;
 
 pub use archive::Archive;
 pub use blueprint::{Knobs, Memory, Node};

@@ -4,12 +4,12 @@ use super::archive::Archive;
 use super::blueprint::{Blueprint, Knobs, Memory, Node, short_type};
 use super::erased::{FilesOf, TableOf};
 use super::job::Job;
-use crate::ledger::params;
+use super::steps::{spool, stage_row};
 use crate::run::flow::{self, Flow};
 use crate::run::live::Live;
-use crate::run::read;
-use crate::sink::{FileSink, LedgerSink, Origin};
-use crate::{Envelope, Error, Fingerprint, Item, Result, ResultExt, Source, Stage, Step};
+use crate::run::{entry, read, work};
+use crate::sink::{FileSink, LedgerSink};
+use crate::{Error, Item, Result, Source, Stage, Step};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Unread {
     pub fn read<S: Source>(mut self, source: S) -> Pipeline<S::Item> {
         let source = Arc::new(source);
         let node = node::<S::Item>("read", source.as_ref(), Memory::Recorded, None);
-        self.0.push(node, Knobs::new(1), Some(source.clone()));
+        self.0.push(node, Knobs::once(1), Some(source.clone()));
         Pipeline {
             blueprint: self.0,
             build: Arc::new(move |live| read::start(live, Arc::clone(&source))),
@@ -84,12 +84,12 @@ impl<T: Item> Pipeline<T> {
     pub fn then<S: Stage<T>>(mut self, stage: S) -> Pipeline<S::Out> {
         let stage = Arc::new(stage);
         let node = node::<S::Out>("then", stage.as_ref(), Memory::Remembered, None);
-        let no = self.blueprint.push(node, Knobs::new(stage.workers()), Some(stage.clone()));
+        let no = self.blueprint.push(node, Knobs::trying(stage.workers()), Some(stage.clone()));
         let before = self.build;
         let build: Build<S::Out> = Arc::new(move |live| {
             let (shared, stage) = (Arc::clone(live), Arc::clone(&stage));
-            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
-                flow::remembered(Arc::clone(&shared), Arc::clone(&stage), no, envelope)
+            flow::each(live, no, before(live), move |envelope| {
+                work::remembered(Arc::clone(&shared), Arc::clone(&stage), no, envelope)
             })
         });
         Pipeline { blueprint: self.blueprint, build }
@@ -138,25 +138,26 @@ impl<T: Item> Pipeline<T> {
         F: Fn(T) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Option<Out>>> + Send + 'static,
     {
-        let node = Node {
-            verb,
-            name: format!("{verb}-{}", self.blueprint.nodes.len()),
-            version: 0,
-            yields: short_type::<Out>(),
-            memory: Memory::Recomputed,
-            fills: None,
-            fingerprint: Fingerprint::nothing(),
-        };
-        let name: Arc<str> = Arc::from(node.name.as_str());
-        let no = self.blueprint.push(node, Knobs::new(1), None);
+        let no = self.blueprint.push_unnamed::<Out>(verb, Memory::Recomputed);
         let before = self.build;
         let f = Arc::new(f);
         let build: Build<Out> = Arc::new(move |live| {
-            let (shared, f, name) = (Arc::clone(live), Arc::clone(&f), Arc::clone(&name));
-            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
-                apply(Arc::clone(&shared), Arc::clone(&name), Arc::clone(&f), envelope)
+            let (shared, f) = (Arc::clone(live), Arc::clone(&f));
+            flow::each(live, no, before(live), move |envelope| {
+                work::computed(Arc::clone(&shared), no, Arc::clone(&f), envelope)
             })
         });
+        Pipeline { blueprint: self.blueprint, build }
+    }
+
+    /// Lets `n` items at a time go on as one list, the last ones as a shorter list: for a step that
+    /// does many at once. Which items are in which list is recorded.
+    #[must_use]
+    pub fn chunks(mut self, n: usize) -> Pipeline<Vec<T>> {
+        let no = self.blueprint.push_unnamed::<Vec<T>>("chunks", Memory::Derived);
+        let before = self.build;
+        let build: Build<Vec<T>> =
+            Arc::new(move |live| entry::merge(live, before(live), no, n.max(1)));
         Pipeline { blueprint: self.blueprint, build }
     }
 
@@ -167,13 +168,13 @@ impl<T: Item> Pipeline<T> {
         let table = Arc::new(table);
         let fills = Some(table.table().to_string());
         let node = node::<T>("store", table.as_ref(), Memory::Staged, fills);
-        let no = self.blueprint.push(node, Knobs::new(1), Some(table.clone()));
+        let no = self.blueprint.push(node, Knobs::once(1), Some(table.clone()));
         self.blueprint.tables.push(Arc::new(TableOf(table.clone(), PhantomData)));
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let (shared, table) = (Arc::clone(live), Arc::clone(&table));
-            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
-                stage_row(Arc::clone(&shared), Arc::clone(&table), envelope)
+            flow::each(live, no, before(live), move |envelope| {
+                stage_row(Arc::clone(&shared), Arc::clone(&table), no, envelope)
             })
         });
         Pipeline { blueprint: self.blueprint, build }
@@ -186,14 +187,14 @@ impl<T: Item> Pipeline<T> {
         let files = Arc::new(files);
         let fills = Some(files.dataset().to_string());
         let node = node::<T>("save", files.as_ref(), Memory::Spooled, fills);
-        let no = self.blueprint.push(node, Knobs::new(1), Some(files.clone()));
+        let no = self.blueprint.push(node, Knobs::once(1), Some(files.clone()));
         let sink = self.blueprint.files.len();
         self.blueprint.files.push(Arc::new(FilesOf(files, PhantomData)));
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let shared = Arc::clone(live);
-            flow::each(live, before(live), live.blueprint.knobs(no), move |envelope| {
-                spool(Arc::clone(&shared), sink, envelope)
+            flow::each(live, no, before(live), move |envelope| {
+                spool(Arc::clone(&shared), sink, no, envelope)
             })
         });
         Pipeline { blueprint: self.blueprint, build }
@@ -224,6 +225,30 @@ impl<T: Item> Pipeline<T> {
         self.turn(|knobs| knobs.timeout = Some(limit))
     }
 
+    /// Tries an item at most `n` times in the last step when its error asks for another try, with
+    /// growing pauses in between; 1 means once. A `then` step tries three times by itself, all
+    /// others once.
+    #[must_use]
+    pub fn retry(self, n: u32) -> Self {
+        self.turn(|knobs| knobs.tries = n.max(1))
+    }
+
+    /// Lets the last step share a thing (a model, a machine, a licence) with all other steps of the
+    /// mill that name it: at most `n` items use it at once.
+    #[must_use]
+    pub fn within(self, thing: impl Into<String>, n: usize) -> Self {
+        let within = Some((thing.into(), n.max(1)));
+        self.turn(|knobs| knobs.within = within)
+    }
+
+    /// Ends the run's work at this local time of day (`"08:00"`), today or tomorrow: what is done is
+    /// published, the rest waits for the next run.
+    #[must_use]
+    pub fn until(mut self, time: impl Into<String>) -> Self {
+        self.blueprint.until = Some(time.into());
+        self
+    }
+
     /// Works on at most `n` new or changed items in one run; the rest waits for the next.
     #[must_use]
     pub fn limit(mut self, n: u64) -> Self {
@@ -240,86 +265,29 @@ impl<T: Item> Pipeline<T> {
 }
 
 fn node<T>(verb: &'static str, step: &impl Step, memory: Memory, fills: Option<String>) -> Node {
+    let fingerprint = step.fingerprint();
     Node {
-        verb,
+        verb: verb.to_string(),
         name: step.name().to_string(),
         version: step.version(),
         yields: short_type::<T>(),
         memory,
         fills,
-        fingerprint: step.fingerprint(),
+        configured: fingerprint,
+        fingerprint,
     }
 }
 
-/// One item through a closure; an error that could be retried parks, since it is not remembered.
-async fn apply<In: Item, Out: Item, Fut: Future<Output = Result<Option<Out>>>>(
-    live: Arc<Live>,
-    name: Arc<str>,
-    f: Arc<impl Fn(In) -> Fut>,
-    envelope: Envelope<In>,
-) -> Result<Option<Envelope<Out>>> {
-    let Envelope { seq, key, item } = envelope;
-    match flow::guarded(async { f(item).await }).await {
-        Ok(Some(item)) => Ok(Some(Envelope { seq, key, item })),
-        Ok(None) => {
-            live.done(seq, &key).await?;
-            Ok(None)
-        }
-        Err(error) => {
-            live.setback(seq, &key, &name, error).await?;
-            Ok(None)
-        }
+impl<T: Item> Pipeline<Vec<T>> {
+    /// Lets each list go on as its items, one by one. The items are recorded: the n-th gets the
+    /// list's key with `#n` behind it.
+    #[must_use]
+    pub fn flatten(mut self) -> Pipeline<T> {
+        let no = self.blueprint.push_unnamed::<T>("flatten", Memory::Derived);
+        let before = self.build;
+        let build: Build<T> = Arc::new(move |live| entry::split(live, before(live), no));
+        Pipeline { blueprint: self.blueprint, build }
     }
-}
-
-/// Stages one row; the writer runs it before the item's *done*.
-async fn stage_row<T: Item, S: LedgerSink<T>>(
-    live: Arc<Live>,
-    table: Arc<S>,
-    envelope: Envelope<T>,
-) -> Result<Option<Envelope<T>>> {
-    let origin = Origin {
-        run_no: live.run.no,
-        run: live.run.id.clone(),
-        seq: envelope.seq,
-        key: envelope.key.to_string(),
-    };
-    match table.stage(&envelope.item, origin) {
-        Ok(write) => {
-            live.ledger().write(512, write).await?;
-            Ok(Some(envelope))
-        }
-        Err(error) => {
-            live.setback(envelope.seq, &envelope.key, table.name(), error).await?;
-            Ok(None)
-        }
-    }
-}
-
-/// Spools one item for a file sink.
-async fn spool<T: Item>(
-    live: Arc<Live>,
-    sink: usize,
-    envelope: Envelope<T>,
-) -> Result<Option<Envelope<T>>> {
-    let item = match serde_json::to_vec(&envelope.item).or_park() {
-        Ok(item) => item,
-        Err(error) => {
-            live.setback(envelope.seq, &envelope.key, "save", error).await?;
-            return Ok(None);
-        }
-    };
-    let (run_no, seq) = (live.run.no, envelope.seq);
-    live.ledger()
-        .write(item.len() + 64, move |tx| {
-            tx.execute(
-                "INSERT OR REPLACE INTO tm_spool VALUES (?1, ?2, ?3, ?4)",
-                params![run_no, sink as i64, seq, item],
-            )
-            .map(|_| ())
-        })
-        .await?;
-    Ok(Some(envelope))
 }
 
 /// Refuses a name that could not be a folder on every disk.

@@ -1,10 +1,9 @@
-//! Items of a run: recorded, carried over, settled; and what earlier runs knew of a key.
+//! Items of a run: recorded, carried over, settled.
 
 use super::{Read, RunRow, Tx};
 use crate::run::Counts;
 use crate::{Fingerprint, Result};
 use rusqlite::params;
-use serde::Serialize;
 
 /// Where an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +18,10 @@ pub enum ItemState {
     Parked,
     /// The same content as last time: nothing ran.
     Unchanged,
-    /// Was waiting, and was taken over by a later run.
-    Carried,
+    /// Made into several items by `flatten`, which go on in its place.
+    Split,
+    /// Made into one item with others by `chunks`, which goes on in its place.
+    Merged,
 }
 
 impl ItemState {
@@ -31,68 +32,69 @@ impl ItemState {
             ItemState::Waiting => 2,
             ItemState::Parked => 3,
             ItemState::Unchanged => 4,
-            ItemState::Carried => 5,
+            ItemState::Split => 6,
+            ItemState::Merged => 7,
         }
     }
 }
 
 /// An item as it was recorded, before it is deserialised.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recorded {
     pub(crate) seq: u64,
     pub(crate) key: String,
-    /// `None` when the source could not read it.
+    /// `None` when the source could not read it, or when it is unchanged.
     pub(crate) item: Option<Vec<u8>>,
     pub(crate) content: Option<Fingerprint>,
+    pub(crate) note: Option<String>,
+    pub(crate) state: ItemState,
 }
 
 /// Why an item waits that the run's limit held back.
 pub(crate) const LIMIT: &str = "limit";
 
-/// Records an item that a source yielded; one that waits from the beginning is over the limit.
-pub(crate) fn record(
-    tx: &Tx<'_>,
-    run_no: i64,
-    recorded: &Recorded,
-    note: Option<&str>,
-    state: ItemState,
-) -> Result<()> {
+/// Records an item that enters behind the step `entry` (0: the source yielded it); one that waits
+/// from the beginning is over the limit.
+pub(crate) fn record(tx: &Tx<'_>, run_no: i64, entry: usize, recorded: &Recorded) -> Result<()> {
     tx.execute(
-        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state, reason)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state, reason, entry)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             run_no,
             recorded.seq,
             recorded.key,
             recorded.item,
             recorded.content.as_ref().map(Fingerprint::as_bytes),
-            note,
-            state.code(),
-            (state == ItemState::Waiting).then_some(LIMIT)
+            recorded.note,
+            recorded.state.code(),
+            (recorded.state == ItemState::Waiting).then_some(LIMIT),
+            entry as i64,
         ],
     )
     .map(|_| ())
 }
 
-/// The next open items of a run after `seq`, oldest first.
+/// The next open items of a run behind `seq` that enter behind the step `entry`, oldest first.
 pub(crate) fn open_after(
     read: &Read<'_>,
     run_no: i64,
+    entry: usize,
     seq: u64,
     count: u32,
 ) -> Result<Vec<Recorded>> {
     read.all(
-        "SELECT seq, key, item, content FROM tm_items
-          WHERE run_no = ?1 AND seq > ?2 AND state = 0 ORDER BY seq LIMIT ?3",
-        params![run_no, seq, count],
+        "SELECT seq, key, item FROM tm_items
+          WHERE run_no = ?1 AND seq > ?2 AND state < 4 AND state <> 1 AND state = 0 AND entry = ?4
+          ORDER BY seq LIMIT ?3",
+        params![run_no, seq, count, entry as i64],
         |row| {
             Ok(Recorded {
                 seq: row.get(0)?,
                 key: row.get(1)?,
                 item: row.get(2)?,
-                content: row
-                    .get::<_, Option<Vec<u8>>>(3)?
-                    .and_then(|bytes| Fingerprint::from_slice(&bytes)),
+                content: None,
+                note: None,
+                state: ItemState::Open,
             })
         },
     )
@@ -100,50 +102,65 @@ pub(crate) fn open_after(
 
 /// The highest place in the run that is taken.
 pub(crate) fn last_seq(read: &Read<'_>, run_no: i64) -> Result<u64> {
-    let sql = "SELECT coalesce(max(seq), 0) FROM tm_items WHERE run_no = ?1";
+    let sql = "SELECT seq FROM tm_items WHERE run_no = ?1 ORDER BY seq DESC LIMIT 1";
     Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// All keys that the run has recorded, each with the content that its source said.
-pub(crate) fn keys(read: &Read<'_>, run_no: i64) -> Result<Vec<(String, Option<Fingerprint>)>> {
-    read.all("SELECT key, content FROM tm_items WHERE run_no = ?1", params![run_no], |row| {
+/// Calls `each` with the key and the place of everything that the run's source yielded.
+pub(crate) fn each_key(
+    read: &Read<'_>,
+    run_no: i64,
+    mut each: impl FnMut(&str, u64),
+) -> Result<()> {
+    let sql = "SELECT key, seq FROM tm_items WHERE run_no = ?1 AND entry = 0";
+    read.each(sql, params![run_no], |row| {
+        let key = row.get_ref(0)?.as_str()?;
+        each(key, row.get(1)?);
+        Ok(())
+    })
+}
+
+/// The item at a place of a run: its key, the content that its source said, its note.
+pub(crate) fn at(read: &Read<'_>, run_no: i64, seq: u64) -> Result<Option<Recorded>> {
+    let sql = "SELECT key, content, note, state FROM tm_items WHERE run_no = ?1 AND seq = ?2";
+    read.one(sql, params![run_no, seq], |row| {
         let content: Option<Vec<u8>> = row.get(1)?;
-        Ok((row.get(0)?, content.and_then(|bytes| Fingerprint::from_slice(&bytes))))
+        let unchanged = row.get::<_, i64>(3)? == ItemState::Unchanged.code();
+        Ok(Recorded {
+            seq,
+            key: row.get(0)?,
+            item: None,
+            content: content.and_then(|bytes| Fingerprint::from_slice(&bytes)),
+            note: row.get(2)?,
+            state: if unchanged { ItemState::Unchanged } else { ItemState::Open },
+        })
     })
 }
 
 /// Keys that wait in earlier runs of the pipeline and are not in this one.
 pub(crate) fn waiting(read: &Read<'_>, pipeline_no: i64, run_no: i64) -> Result<Vec<String>> {
     read.all(
-        "SELECT i.key FROM tm_items i JOIN tm_runs r USING (run_no)
-          WHERE i.state = 2 AND r.pipeline_no = ?1 AND r.run_no < ?2
-            AND i.key NOT IN (SELECT key FROM tm_items WHERE run_no = ?2)",
+        "SELECT w.key FROM tm_waiting_now w JOIN tm_items i ON i.run_no = w.run_no AND i.seq = w.seq
+          WHERE w.pipeline_no = ?1 AND w.run_no < ?2 AND i.taken_by IS NOT ?2",
         params![pipeline_no, run_no],
         |row| row.get(0),
     )
 }
 
-/// The note of the run's first item with this key.
-pub(crate) fn note(read: &Read<'_>, run_no: i64, key: &str) -> Result<Option<String>> {
-    let sql = "SELECT note FROM tm_items WHERE run_no = ?1 AND key = ?2 ORDER BY seq LIMIT 1";
-    Ok(read.one(sql, params![run_no, key], |row| row.get(0))?.flatten())
-}
-
 /// How many items the run has passed on: those that count against its limit.
 pub(crate) fn passed(read: &Read<'_>, run_no: i64) -> Result<u64> {
-    let sql = "SELECT count(*) FROM tm_items WHERE run_no = ?1 AND item IS NOT NULL AND state <> 2";
+    let sql = "SELECT count(*) FROM tm_items
+                WHERE run_no = ?1 AND entry = 0 AND item IS NOT NULL AND state NOT IN (2, 4)";
     Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
 /// Takes the waiting items of earlier runs into this one, first in line, with what their steps
 /// remember. They wait in their old runs too until this one is published: a run that is given up
-/// takes nothing with it.
+/// or rolled back takes nothing with it.
 pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow, limit: Option<u64>) -> Result<u64> {
     let waiting = tx.all(
-        "SELECT i.run_no, i.seq FROM tm_items i JOIN tm_runs r USING (run_no)
-          WHERE i.state = 2 AND r.pipeline_no = ?1 AND r.run_no < ?2
-            AND r.state IN ('published', 'finished')
-          ORDER BY i.run_no, i.seq LIMIT ?3",
+        "SELECT run_no, seq FROM tm_waiting_now
+          WHERE pipeline_no = ?1 AND run_no < ?2 ORDER BY run_no, seq LIMIT ?3",
         params![run.pipeline_no, run.no, limit.unwrap_or(i64::MAX as u64)],
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
     )?;
@@ -151,8 +168,8 @@ pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow, limit: Option<u64>) -> Result<u64
     for (old_run, old_seq) in &waiting {
         seq += 1;
         tx.execute(
-            "INSERT INTO tm_items (run_no, seq, key, item, content, note)
-             SELECT ?1, ?2, key, item, content, note FROM tm_items WHERE run_no = ?3 AND seq = ?4",
+            "INSERT INTO tm_items (run_no, seq, key, item, content, note, entry)
+             SELECT ?1, ?2, key, item, content, note, entry FROM tm_items WHERE run_no = ?3 AND seq = ?4",
             params![run.no, seq, old_run, old_seq],
         )?;
         tx.execute(
@@ -160,8 +177,35 @@ pub(crate) fn carry(tx: &Tx<'_>, run: &RunRow, limit: Option<u64>) -> Result<u64
                FROM tm_steps WHERE run_no = ?3 AND seq = ?4",
             params![run.no, seq, old_run, old_seq],
         )?;
+        tx.execute(
+            "UPDATE tm_items SET taken_by = ?1 WHERE run_no = ?2 AND seq = ?3",
+            params![run.no, old_run, old_seq],
+        )?;
     }
     Ok(waiting.len() as u64)
+}
+
+/// Opens what a resumed run has not brought to its end: what waits in it, and what it parked and
+/// nobody has seen yet. What is over its limit keeps waiting.
+pub(crate) fn reopen(tx: &Tx<'_>, run_no: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE tm_items SET state = 0, reason = NULL
+          WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state <> 0 AND item IS NOT NULL
+            AND reason IS NOT ?2",
+        params![run_no, LIMIT],
+    )
+    .map(|_| ())
+}
+
+/// Opens what is through as well: the chain of steps is another one now. What `flatten` and
+/// `chunks` made is made again from what came before.
+pub(crate) fn reopen_all(tx: &Tx<'_>, run_no: i64) -> Result<()> {
+    tx.execute("DELETE FROM tm_items WHERE run_no = ?1 AND entry > 0", params![run_no])?;
+    tx.execute(
+        "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state IN (1, 6, 7)",
+        params![run_no],
+    )?;
+    tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![run_no]).map(|_| ())
 }
 
 /// Why an item did not get through.
@@ -175,13 +219,21 @@ pub(crate) struct Setback {
     pub(crate) passing: bool,
 }
 
-/// Says where an item ended.
+/// These items are through, or others go on in their place.
+pub(crate) fn through(tx: &Tx<'_>, run_no: i64, seqs: &[u64], state: ItemState) -> Result<()> {
+    let sql =
+        "UPDATE tm_items SET state = ?3, stage = NULL, reason = NULL, message = NULL, help = NULL
+                WHERE run_no = ?1 AND seq = ?2";
+    seqs.iter().try_for_each(|seq| tx.execute(sql, params![run_no, seq, state.code()]).map(|_| ()))
+}
+
+/// Says where an item ended that did not get through.
 pub(crate) fn settle(
     tx: &Tx<'_>,
     run_no: i64,
     seq: u64,
     state: ItemState,
-    setback: Option<&Setback>,
+    setback: &Setback,
 ) -> Result<()> {
     tx.execute(
         "UPDATE tm_items SET state = ?3, stage = ?4, reason = ?5, message = ?6, help = ?7,
@@ -191,11 +243,11 @@ pub(crate) fn settle(
             run_no,
             seq,
             state.code(),
-            setback.map(|s| s.stage.as_str()),
-            setback.map(|s| s.reason.as_str()),
-            setback.map(|s| s.message.as_str()),
-            setback.and_then(|s| s.help.as_deref()),
-            setback.is_some_and(|s| s.passing)
+            setback.stage,
+            setback.reason,
+            setback.message,
+            setback.help,
+            setback.passing
         ],
     )
     .map(|_| ())
@@ -216,92 +268,6 @@ pub(crate) fn observe(
     .map(|_| ())
 }
 
-/// Notes that a key was looked at and found as it was, with what is to be kept of it now.
-pub(crate) fn observation(
-    tx: &Tx<'_>,
-    run_no: i64,
-    key: &str,
-    note: Option<&str>,
-    now: i64,
-) -> Result<()> {
-    tx.execute(
-        "INSERT OR REPLACE INTO tm_observations (run_no, key, note, at) VALUES (?1, ?2, ?3, ?4)",
-        params![run_no, key, note, now],
-    )
-    .map(|_| ())
-}
-
-/// What the last published run knew of a key.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    pub(crate) content: Option<Fingerprint>,
-    pub(crate) note: Option<serde_json::Value>,
-}
-
-/// Looks a key up in item memory.
-pub(crate) fn known(read: &Read<'_>, pipeline_no: i64, key: &str) -> Result<Option<Known>> {
-    read.one(
-        "SELECT content, note FROM tm_memory WHERE pipeline_no = ?1 AND key = ?2",
-        params![pipeline_no, key],
-        |row| {
-            let content: Option<Vec<u8>> = row.get(0)?;
-            let note: Option<String> = row.get(1)?;
-            Ok(Known {
-                content: content.and_then(|bytes| Fingerprint::from_slice(&bytes)),
-                note: note.and_then(|text| serde_json::from_str(&text).ok()),
-            })
-        },
-    )
-}
-
-/// An item that was set aside, with its reason.
-#[derive(Debug, Clone, Serialize)]
-pub struct ParkedItem {
-    /// The pipeline's name.
-    pub pipeline: String,
-    /// The item's key.
-    pub key: String,
-    /// The id of the run that parked it.
-    pub run: String,
-    /// The stage that could not go on.
-    pub stage: String,
-    /// The short reason.
-    pub reason: String,
-    /// What failed.
-    pub message: String,
-    /// What to do next.
-    pub help: Option<String>,
-    /// When, milliseconds since 1970.
-    pub at: i64,
-}
-
-impl ParkedItem {
-    /// All parked items, of one pipeline or of all, newest first.
-    ///
-    /// # Errors
-    /// When the ledger refuses.
-    pub fn all(read: &Read<'_>, pipeline: Option<&str>) -> Result<Vec<Self>> {
-        read.all(
-            "SELECT p.name, k.key, r.id, k.stage, k.reason, k.message, k.help, k.at
-               FROM tm_parked k JOIN tm_pipelines p USING (pipeline_no) JOIN tm_runs r USING (run_no)
-              WHERE ?1 IS NULL OR p.name = ?1 ORDER BY k.at DESC, k.key",
-            params![pipeline],
-            |row| {
-                Ok(Self {
-                    pipeline: row.get(0)?,
-                    key: row.get(1)?,
-                    run: row.get(2)?,
-                    stage: row.get(3)?,
-                    reason: row.get(4)?,
-                    message: row.get(5)?,
-                    help: row.get(6)?,
-                    at: row.get(7)?,
-                })
-            },
-        )
-    }
-}
-
 /// Where the run's items ended, over all its attempts, and why some did not get through.
 pub(crate) fn ends(read: &Read<'_>, run_no: i64) -> Result<(Counts, Vec<(String, u64)>)> {
     let states = read.all(
@@ -312,16 +278,15 @@ pub(crate) fn ends(read: &Read<'_>, run_no: i64) -> Result<(Counts, Vec<(String,
     let of = |state: ItemState| {
         states.iter().find(|(code, _)| *code == state.code()).map_or(0, |(_, count)| *count)
     };
-    let seen = "SELECT count(*) FROM tm_observations WHERE run_no = ?1";
     let counts = Counts {
         done: of(ItemState::Done),
-        unchanged: read.one(seen, params![run_no], |row| row.get(0))?.unwrap_or(0),
+        unchanged: of(ItemState::Unchanged),
         waiting: of(ItemState::Waiting),
         parked: of(ItemState::Parked),
     };
     let reasons = read.all(
-        "SELECT reason, count(*) FROM tm_items WHERE run_no = ?1 AND reason IS NOT NULL
-          GROUP BY reason ORDER BY reason",
+        "SELECT reason, count(*) FROM tm_items
+          WHERE run_no = ?1 AND state < 4 AND state <> 1 AND reason IS NOT NULL GROUP BY reason ORDER BY reason",
         params![run_no],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;

@@ -1,29 +1,38 @@
 //! What is done already? One SQLite file per mill that holds the ledger and the published tables.
 
 pub(crate) mod calls;
+pub(crate) mod clean;
 pub(crate) mod items;
+pub(crate) mod memory;
 mod migrate;
 pub(crate) mod offloads;
 mod open;
+pub(crate) mod parked;
 pub(crate) mod pipelines;
 mod publish;
 mod readers;
+pub(crate) mod requests;
 pub(crate) mod runs;
 mod snapshot;
 mod status;
 pub(crate) mod steps;
 mod tx;
+pub(crate) mod undo;
 mod writer;
 
-pub use items::{ItemState, ParkedItem};
+pub use calls::CallCap;
+pub use items::ItemState;
 pub use offloads::{OffloadRow, OffloadState};
 pub use open::Ledger;
+pub use parked::{ParkedFilter, ParkedItem};
 pub use pipelines::{Choices, PipelineRow};
+pub use requests::{Asked, Reply, Request};
 pub use runs::{RunRow, RunState};
 pub use status::PipelineStatus;
 pub use tx::{Read, Tx};
+pub use undo::RolledBack;
 
-pub(crate) use publish::{Published, Publishing, publish};
+pub(crate) use publish::{Publishing, publish};
 pub(crate) use runs::NewRun;
 pub(crate) use snapshot::write_snapshot;
 

@@ -1,22 +1,25 @@
 //! The ledger handle: opened once per home, cloned freely, written through one thread.
 
-use super::migrate;
 use super::readers::Readers;
 use super::tx::{Read, Tx, refused};
 use super::writer::{self, Broken, Op, Queued};
+use super::{migrate, runs};
+use crate::channel::{self, Census};
 use crate::{Error, Result};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-const QUEUE: usize = 8192;
+/// The queue of the writer is full with so many writes, or with 32 MiB.
+const QUEUE: u32 = 8192;
+const UNIT: usize = 4096;
 
 /// The ledger of one home. Cloning is cheap; all clones write through the same thread.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     /// `None` when it was opened to look at it only.
-    queue: Option<mpsc::Sender<Queued>>,
+    queue: Option<channel::Sender<Queued>>,
     broken: Broken,
     readers: Arc<Readers>,
     path: Arc<PathBuf>,
@@ -25,13 +28,13 @@ pub struct Ledger {
 }
 
 #[derive(Debug)]
-struct Thread(Mutex<Option<std::thread::JoinHandle<()>>>, mpsc::WeakSender<Queued>);
+struct Thread(Mutex<Option<std::thread::JoinHandle<()>>>, Census<Queued>);
 
 impl Drop for Thread {
     fn drop(&mut self) {
         let handle = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Only when no other sender is left, or the writer would never end.
-        if self.1.strong_count() == 0
+        if self.1.senders() == 0
             && let Some(handle) = handle
             && handle.join().is_err()
         {
@@ -56,16 +59,17 @@ impl Ledger {
                  PRAGMA synchronous = FULL;
                  PRAGMA fullfsync = ON;
                  PRAGMA checkpoint_fullfsync = ON;
-                 PRAGMA temp_store = MEMORY;
+                 PRAGMA temp_store = FILE;
                  PRAGMA cache_size = -32768;
                  PRAGMA wal_autocheckpoint = 4000;
                  PRAGMA journal_size_limit = 67108864;",
             )
             .map_err(|e| refused("PRAGMA", e))?;
-        connection.set_prepared_statement_cache_capacity(128);
+        tune(&connection)?;
         migrate::migrate(&mut connection, newborn)?;
+        runs::interrupt(&Tx(Read(&connection)))?;
 
-        let (queue, receiver) = mpsc::channel(QUEUE);
+        let (queue, receiver) = channel::channel(QUEUE, UNIT);
         let broken = Broken::default();
         let watched = broken.clone();
         let thread = std::thread::Builder::new()
@@ -73,7 +77,7 @@ impl Ledger {
             .spawn(move || writer::run(connection, receiver, &watched))
             .map_err(|e| Error::halt("no thread for the ledger's writer").caused_by(e))?;
         Ok(Self {
-            _thread: Some(Arc::new(Thread(Mutex::new(Some(thread)), queue.downgrade()))),
+            _thread: Some(Arc::new(Thread(Mutex::new(Some(thread)), queue.census()))),
             queue: Some(queue),
             broken,
             readers: Arc::new(Readers::new(path.to_path_buf())),
@@ -171,7 +175,8 @@ impl Ledger {
                 Error::halt("the ledger was opened to look at it only").because("not_owner")
             );
         };
-        queue.send(queued).await.map_err(|_| gone())
+        let bytes = queued.bytes;
+        queue.send(queued, bytes).await.map_err(|_| gone())
     }
 
     /// Runs a query on a read-only connection, off the async threads.
@@ -196,7 +201,13 @@ impl Ledger {
         self.readers.read(query)
     }
 
-    /// Brings a component's own tables (their names begin `tm_`) to the newest of its scripts.
+    /// Goes on after a write had failed: only when nothing is at work that relied on that write.
+    pub(crate) fn mend(&self) {
+        self.broken.mend();
+    }
+
+    /// Brings a component's own tables (their names begin `tm_`) to the newest of its scripts. Rows
+    /// with a column `run_no` go when their run is archived and can no longer be taken back.
     ///
     /// # Errors
     /// When a script fails.
@@ -207,6 +218,16 @@ impl Ledger {
     ) -> Result<()> {
         self.transaction(move |tx| migrate::component(tx, component, scripts)).await
     }
+}
+
+/// What every connection to the ledger wants: statements are prepared once, and not again because
+/// other values are bound (which a partial index would make SQLite do at each write).
+pub(super) fn tune(connection: &Connection) -> Result<()> {
+    connection.set_prepared_statement_cache_capacity(128);
+    connection
+        .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(|_| ())
+        .map_err(|e| refused("configure", e))
 }
 
 fn gone() -> Error {

@@ -51,6 +51,12 @@ pub(crate) fn enrol(
          ON CONFLICT (name) DO UPDATE SET archive = ?2, tables = ?3",
         params![name, archive, serde_json::to_string(tables)?],
     )?;
+    number(tx, name)
+}
+
+/// The number of a pipeline, made when it is new; what is known of it stays as it is.
+pub(crate) fn number(tx: &Tx<'_>, name: &str) -> Result<i64> {
+    tx.execute("INSERT OR IGNORE INTO tm_pipelines (name) VALUES (?1)", params![name])?;
     let sql = "SELECT pipeline_no FROM tm_pipelines WHERE name = ?1";
     Ok(tx.one(sql, params![name], |row| row.get(0))?.unwrap_or_default())
 }

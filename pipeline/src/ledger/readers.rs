@@ -43,7 +43,7 @@ impl Readers {
                 "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;",
             )
             .map_err(|e| refused("PRAGMA", e))?;
-        connection.set_prepared_statement_cache_capacity(128);
+        super::open::tune(&connection)?;
         Ok(connection)
     }
 }

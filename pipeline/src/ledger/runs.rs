@@ -1,6 +1,7 @@
 //! Runs: begun, resumed, abandoned, published, finished.
 
-use super::{Read, Tx, items};
+use super::{Read, Tx, items, memory};
+use crate::mill::Owner;
 use crate::{Error, Fingerprint, Result};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -9,32 +10,46 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// At work, or killed at work: the next `run` goes on with it.
+    /// At work.
     Running,
+    /// Killed at work: the next `run` goes on with it.
+    Interrupted,
     /// Stopped by an error: the next `run` goes on with it.
     Halted,
     /// Given up for a newer run with other arguments.
     Abandoned,
+    /// One item, to be looked at: it is never published.
+    Trial,
     /// Its rows are the current ones; files may still wait for the archive.
     Published,
     /// Published, and all its files are in the archive.
     Finished,
+    /// Was published; its rows were taken back.
+    RolledBack,
 }
 
 impl RunState {
-    pub(super) fn as_str(self) -> &'static str {
+    /// Its name, as the ledger and reports write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             RunState::Running => "running",
+            RunState::Interrupted => "interrupted",
             RunState::Halted => "halted",
             RunState::Abandoned => "abandoned",
+            RunState::Trial => "trial",
             RunState::Published => "published",
             RunState::Finished => "finished",
+            RunState::RolledBack => "rolled_back",
         }
     }
 
     fn parse(text: &str) -> Self {
         match text {
             "running" => RunState::Running,
+            "interrupted" => RunState::Interrupted,
+            "trial" => RunState::Trial,
+            "rolled_back" => RunState::RolledBack,
             "halted" => RunState::Halted,
             "published" => RunState::Published,
             "finished" => RunState::Finished,
@@ -74,19 +89,23 @@ pub struct RunRow {
     pub ended_at: Option<i64>,
     /// How many rows its publish changed.
     pub changed_rows: u64,
-    /// Its report, as JSON.
-    #[serde(skip)]
-    pub report: Option<String>,
+    /// Which attempt it is: 1, and one more each time it was resumed.
+    pub attempt: u32,
+    /// Who works on it, or worked on it last.
+    pub owner: Option<Owner>,
+    /// Its report once it is published, else how far it was at the last sign of life; JSON.
+    pub report: Option<serde_json::Value>,
 }
 
 const COLUMNS: &str =
     "SELECT r.run_no, r.id, p.name, r.pipeline_no, r.plan_no, r.dt, r.scheduled_for, r.state,
-       r.source_done, r.started_at, r.ended_at, r.changed_rows, r.report
+       r.source_done, r.started_at, r.ended_at, r.changed_rows, coalesce(r.report, r.progress),
+       r.attempt, r.boot, r.pid, r.beat_at
   FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)";
 
 impl RunRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let state: String = row.get(7)?;
+        let (state, report): (String, Option<String>) = (row.get(7)?, row.get(12)?);
         Ok(Self {
             no: row.get(0)?,
             id: row.get(1)?,
@@ -100,7 +119,9 @@ impl RunRow {
             started_at: row.get(9)?,
             ended_at: row.get(10)?,
             changed_rows: row.get(11)?,
-            report: row.get(12)?,
+            report: report.and_then(|text| serde_json::from_str(&text).ok()),
+            attempt: row.get(13)?,
+            owner: Owner::from_columns(row.get(14)?, row.get(15)?, row.get(16)?),
         })
     }
 
@@ -109,8 +130,9 @@ impl RunRow {
     /// # Errors
     /// When the ledger refuses.
     pub fn newest(read: &Read<'_>, pipeline: Option<&str>, count: u32) -> Result<Vec<Self>> {
-        let sql =
-            format!("{COLUMNS} WHERE ?1 IS NULL OR p.name = ?1 ORDER BY r.run_no DESC LIMIT ?2");
+        let sql = format!(
+            "{COLUMNS} WHERE (?1 IS NULL OR p.name = ?1) AND r.trigger <> 'try' ORDER BY r.run_no DESC LIMIT ?2"
+        );
         read.all(&sql, params![pipeline, count], Self::from_row)
     }
 
@@ -141,89 +163,140 @@ pub(crate) struct NewRun {
     pub(crate) pipeline_no: i64,
     pub(crate) plan_no: i64,
     pub(crate) source: Fingerprint,
+    pub(crate) source_name: String,
     pub(crate) trigger: String,
     pub(crate) scheduled_for: String,
     pub(crate) dt: String,
     pub(crate) now: i64,
+    /// It is only to be looked at: nothing is resumed and nothing is given up for it.
+    pub(crate) trial: bool,
 }
+
+const UNFINISHED: &str = "state IN ('running', 'interrupted', 'halted')";
 
 /// Goes on with the newest unfinished run of the same source, or begins a new one and gives the
 /// unfinished ones up. The flag says whether it was resumed.
 pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
+    if new.trial {
+        return insert(tx, new, RunState::Trial).map(|run| (run, false));
+    }
     let open = tx.one(
-        "SELECT run_no, source, plan_no FROM tm_runs
-          WHERE pipeline_no = ?1 AND state IN ('running', 'halted') ORDER BY run_no DESC LIMIT 1",
+        &format!(
+            "SELECT run_no, source, plan_no FROM tm_runs
+              WHERE pipeline_no = ?1 AND {UNFINISHED} ORDER BY run_no DESC LIMIT 1"
+        ),
         params![new.pipeline_no],
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?)),
     )?;
     if let Some((run_no, source, plan_no)) = open
         && source == new.source.as_bytes()
     {
-        tx.execute(
-            "UPDATE tm_runs SET state = 'running', plan_no = ?2, attempt = attempt + 1 WHERE run_no = ?1",
-            params![run_no, new.plan_no],
-        )?;
-        // Waiting items of an unpublished run are simply open again; parked ones get another try too,
-        // since nobody has seen them yet.
-        tx.execute(
-            "UPDATE tm_items SET state = 0, reason = NULL
-              WHERE run_no = ?1 AND state IN (2, 3) AND item IS NOT NULL AND reason IS NOT ?2",
-            params![run_no, items::LIMIT],
-        )?;
-        if plan_no != new.plan_no {
-            // Another prompt, model or sink: what is done goes through once more. Steps that are as
-            // they were answer from memory.
-            tx.execute(
-                "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state = 1",
-                params![run_no],
-            )?;
-            tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![run_no])?;
-        }
-        let run = row(tx, run_no)?;
-        if !run.source_done {
-            // What the source could not read it reads again.
-            tx.execute("DELETE FROM tm_items WHERE run_no = ?1 AND item IS NULL", params![run_no])?;
-        }
-        return Ok((run, true));
+        return resume(tx, new, run_no, plan_no != new.plan_no).map(|run| (run, true));
     }
     abandon(tx, new.pipeline_no, new.now)?;
+    insert(tx, new, RunState::Running).map(|run| (run, false))
+}
+
+fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<RunRow> {
     tx.execute(
-        "INSERT INTO tm_runs (id, pipeline_no, plan_no, source, trigger, scheduled_for, attempt, dt, state, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, 'running', ?8)",
+        "UPDATE tm_runs SET state = 'running', plan_no = ?2, attempt = attempt + 1 WHERE run_no = ?1",
+        params![run_no, new.plan_no],
+    )?;
+    items::reopen(tx, run_no)?;
+    if other_plan {
+        // Another prompt, model or sink: what is done goes through once more. Steps that are as
+        // they were answer from memory.
+        items::reopen_all(tx, run_no)?;
+    }
+    let run = row(tx, run_no)?;
+    if !run.source_done {
+        // What the source could not read it reads again.
+        tx.execute(
+            "DELETE FROM tm_items WHERE run_no = ?1 AND state < 4 AND state <> 1 AND state = 3 AND item IS NULL",
+            params![run_no],
+        )?;
+    }
+    Ok(run)
+}
+
+fn insert(tx: &Tx<'_>, new: &NewRun, state: RunState) -> Result<RunRow> {
+    tx.execute(
+        "INSERT INTO tm_runs (id, pipeline_no, plan_no, source, source_name, trigger, scheduled_for,
+                attempt, dt, state, started_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)",
         params![
-            new.id,
+            free_id(tx, &new.id)?,
             new.pipeline_no,
             new.plan_no,
             new.source.as_bytes(),
+            new.source_name,
             new.trigger,
             new.scheduled_for,
             new.dt,
+            state.as_str(),
             new.now
         ],
     )?;
     let run_no = tx.one("SELECT last_insert_rowid()", [], |row| row.get(0))?.unwrap_or_default();
-    Ok((row(tx, run_no)?, false))
+    row(tx, run_no)
 }
 
-fn row(tx: &Tx<'_>, run_no: i64) -> Result<RunRow> {
+/// The id, or the id with a number behind it when a clock that was set back has made it before.
+fn free_id(read: &Read<'_>, id: &str) -> Result<String> {
+    let taken = |id: &str| read.one("SELECT 1 FROM tm_runs WHERE id = ?1", [id], |_| Ok(()));
+    if taken(id)?.is_none() {
+        return Ok(id.to_string());
+    }
+    for n in 2..1_000_000 {
+        let next = format!("{id}-{n}");
+        if taken(&next)?.is_none() {
+            return Ok(next);
+        }
+    }
+    Err(Error::halt(format!("there are a million runs with the id {id}")))
+}
+
+/// The run with this number.
+pub(crate) fn row(tx: &Read<'_>, run_no: i64) -> Result<RunRow> {
     tx.one(&format!("{COLUMNS} WHERE r.run_no = ?1"), params![run_no], RunRow::from_row)?
         .ok_or_else(|| Error::halt(format!("run number {run_no} is not in the ledger")))
 }
 
 /// Gives up the unfinished runs of a pipeline: their unpublished items come again.
-fn abandon(tx: &Tx<'_>, pipeline_no: i64, now: i64) -> Result<()> {
-    let unfinished =
-        "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND state IN ('running', 'halted')";
-    for table in ["tm_items", "tm_steps", "tm_spool", "tm_observations"] {
-        let sql = format!("DELETE FROM {table} WHERE run_no IN ({unfinished})");
-        tx.execute(&sql, params![pipeline_no])?;
+pub(crate) fn abandon(tx: &Tx<'_>, pipeline_no: i64, now: i64) -> Result<()> {
+    let sql = format!("SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED}");
+    for run_no in tx.all(&sql, params![pipeline_no], |row| row.get::<_, i64>(0))? {
+        give_up(tx, run_no, now)?;
     }
-    tx.execute(
-        "UPDATE tm_runs SET state = 'abandoned', ended_at = ?2
-          WHERE pipeline_no = ?1 AND state IN ('running', 'halted')",
-        params![pipeline_no, now],
-    )?;
     Ok(())
+}
+
+/// Gives one run up: what it recorded goes, and so does what it made known.
+pub(crate) fn give_up(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
+    memory::forget(tx, &row(tx, run_no)?)?;
+    for table in ["tm_items", "tm_steps", "tm_spool"] {
+        tx.execute(&format!("DELETE FROM {table} WHERE run_no = ?1"), params![run_no])?;
+    }
+    set_state(tx, run_no, RunState::Abandoned, now, None)
+}
+
+/// Whoever holds the home's lock calls this first: a run that is said to be at work was killed.
+pub(super) fn interrupt(tx: &Tx<'_>) -> Result<()> {
+    tx.execute("UPDATE tm_runs SET state = 'interrupted' WHERE state = 'running'", [])?;
+    let trials =
+        tx.all("SELECT run_no, started_at FROM tm_runs WHERE state = 'trial'", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        })?;
+    trials.into_iter().try_for_each(|(run_no, at)| give_up(tx, run_no, at))
+}
+
+/// Notes a sign of life, and how far the run is.
+pub(crate) fn beat(tx: &Tx<'_>, run_no: i64, owner: &Owner, progress: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE tm_runs SET boot = ?2, pid = ?3, beat_at = ?4, progress = ?5 WHERE run_no = ?1",
+        params![run_no, owner.boot, owner.pid, owner.beat_at, progress],
+    )
+    .map(|_| ())
 }
 
 /// Sets how far a run is, and its report.
@@ -267,6 +340,8 @@ pub(crate) fn cursor(read: &Read<'_>, run: &RunRow, source: &str) -> Result<Opti
     if let Some(cursor) = read.one(own, params![run.no], |row| row.get(0))? {
         return Ok(Some(cursor));
     }
-    let last = "SELECT cursor FROM tm_cursors WHERE pipeline_no = ?1 AND source = ?2";
+    let last = "SELECT cursor FROM tm_runs WHERE pipeline_no = ?1 AND source_name = ?2
+                   AND cursor IS NOT NULL AND state IN ('published', 'finished')
+                 ORDER BY run_no DESC LIMIT 1";
     read.one(last, params![run.pipeline_no, source], |row| row.get(0))
 }

@@ -40,18 +40,21 @@ impl PipelineStatus {
             .map(|(no, pipeline)| {
                 Ok(Self {
                     pipeline,
-                    known: count("SELECT count(*) FROM tm_memory WHERE pipeline_no = ?1", no)?,
+                    known: count("SELECT count(DISTINCT key) FROM tm_memory WHERE pipeline_no = ?1", no)?,
                     stale: count(
-                        "SELECT count(*) FROM tm_memory WHERE pipeline_no = ?1 AND outcome = 1 AND plan_no <>
-                           (SELECT plan_no FROM tm_runs WHERE pipeline_no = ?1 ORDER BY run_no DESC LIMIT 1)",
+                        "SELECT count(*) FROM
+                           (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
+                             WHERE m.pipeline_no = ?1 AND r.state IN ('published', 'finished') GROUP BY m.key)
+                         WHERE outcome = 1 AND plan_no <>
+                           (SELECT plan_no FROM tm_runs WHERE pipeline_no = ?1 AND state NOT IN ('trial', 'abandoned')
+                             ORDER BY run_no DESC LIMIT 1)",
                         no,
                     )?,
                     waiting: count(
-                        "SELECT count(*) FROM tm_items i JOIN tm_runs r USING (run_no)
-                          WHERE i.state = 2 AND r.pipeline_no = ?1",
+                        "SELECT count(*) FROM tm_waiting_now WHERE pipeline_no = ?1",
                         no,
                     )?,
-                    parked: count("SELECT count(*) FROM tm_parked WHERE pipeline_no = ?1", no)?,
+                    parked: count("SELECT count(*) FROM tm_parked_now WHERE pipeline_no = ?1", no)?,
                     archived_bytes: count(
                         "SELECT coalesce(sum(o.bytes), 0) FROM tm_offloads o JOIN tm_runs r USING (run_no)
                           WHERE o.state IN ('retired', 'done') AND r.pipeline_no = ?1",

@@ -4,10 +4,11 @@
 //! timer. Order in the file is the order of the queue, so what is durable is always a prefix.
 
 use super::tx::{Read, Tx, refused};
+use crate::channel::Receiver;
 use crate::{Error, Result, crash};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 const GROUP_WRITES: usize = 4096;
 const GROUP_BYTES: usize = 4 << 20;
@@ -26,6 +27,12 @@ pub(super) struct Queued {
     pub(super) alone: bool,
 }
 
+impl std::fmt::Debug for Queued {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queued").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
 /// Why the writer stopped writing, if it did: the first error of a write nobody waited for.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Broken(Arc<Mutex<Option<Error>>>);
@@ -37,28 +44,33 @@ impl Broken {
         broken.as_ref().map_or(Ok(()), |error| Err(error.told_again()))
     }
 
+    /// Forgets the error.
+    pub(super) fn mend(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn set(&self, error: Error) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
 
 /// Runs until the last sender is gone.
-pub(super) fn run(mut connection: Connection, mut queue: mpsc::Receiver<Queued>, broken: &Broken) {
+pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broken: &Broken) {
     let mut held = None;
     while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
         let mut group = vec![first];
         let mut bytes = group[0].bytes;
         while !group[0].alone && group.len() < GROUP_WRITES && bytes < GROUP_BYTES {
             match queue.try_recv() {
-                Ok(next) if next.alone => {
+                Some(next) if next.alone => {
                     held = Some(next);
                     break;
                 }
-                Ok(next) => {
+                Some(next) => {
                     bytes += next.bytes;
                     group.push(next);
                 }
-                Err(_) => break,
+                None => break,
             }
         }
         commit(&mut connection, group, broken);

@@ -3,7 +3,7 @@
 use super::Resources;
 use super::lock::Lock;
 use crate::clock::{Clock, SystemClock, Zone};
-use crate::ledger::Ledger;
+use crate::ledger::{CallCap, Ledger};
 use crate::tier::{Scratch, guard};
 use crate::{Error, Fingerprint, Result};
 use std::collections::HashMap;
@@ -22,6 +22,8 @@ pub struct HomeOptions {
     pub clock: Arc<dyn Clock>,
     /// The mill's time zone.
     pub zone: Zone,
+    /// How long and how much of the answers of models is kept.
+    pub calls: CallCap,
 }
 
 impl Default for HomeOptions {
@@ -31,6 +33,7 @@ impl Default for HomeOptions {
             any_file_system: false,
             clock: Arc::new(SystemClock),
             zone: Zone::of_system(),
+            calls: CallCap::default(),
         }
     }
 }
@@ -53,9 +56,25 @@ pub struct Home {
     clock: Arc<dyn Clock>,
     zone: Zone,
     resources: Resources,
+    calls: CallCap,
     lock: Option<Lock>,
     /// Pipelines that run now: each runs once at a time.
     turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
+    /// How many runs are at work.
+    at_work: Arc<Mutex<u32>>,
+}
+
+/// A run that is at work, and the turn that it has.
+#[derive(Debug)]
+pub(crate) struct AtWork {
+    _turn: OwnedMutexGuard<()>,
+    count: Arc<Mutex<u32>>,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+    }
 }
 
 impl Home {
@@ -82,8 +101,10 @@ impl Home {
             zone: options.zone,
             resources: Resources::default(),
             root,
+            calls: options.calls,
             lock,
             turns: Mutex::new(HashMap::new()),
+            at_work: Arc::default(),
         })
     }
 
@@ -134,12 +155,33 @@ impl Home {
     }
 
     /// Waits until no other run of this pipeline is at work.
-    pub(crate) async fn turn(&self, pipeline: &str) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(pipeline.to_string()).or_default())
-        };
-        turn.lock_owned().await
+    pub(crate) async fn turn(&self, pipeline: &str) -> AtWork {
+        let turn = self.turn_of(pipeline).lock_owned().await;
+        self.begin_work(turn)
+    }
+
+    /// The turn of this pipeline, unless a run of it is at work.
+    pub(crate) fn turn_now(&self, pipeline: &str) -> Option<AtWork> {
+        self.turn_of(pipeline).try_lock_owned().ok().map(|turn| self.begin_work(turn))
+    }
+
+    fn turn_of(&self, pipeline: &str) -> Arc<Turn<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(pipeline.to_string()).or_default())
+    }
+
+    fn begin_work(&self, turn: OwnedMutexGuard<()>) -> AtWork {
+        let mut count = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        if *count == 0 {
+            // Whoever relied on a write that failed has halted: a new run may try again.
+            self.ledger.mend();
+        }
+        *count += 1;
+        AtWork { _turn: turn, count: Arc::clone(&self.at_work) }
+    }
+
+    pub(crate) fn call_cap(&self) -> CallCap {
+        self.calls
     }
 
     pub(crate) fn resources(&self) -> &Resources {

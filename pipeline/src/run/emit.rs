@@ -1,16 +1,18 @@
 //! How a source hands over what it reads: recorded first, then passed on.
 
+use super::entry::take_seq;
+use super::flow::{Out, pass};
 use super::live::Live;
 use super::progress::Event;
-use super::stop::Urgency;
-use crate::ledger::{ItemState, Tx, items, runs};
+use crate::item::{MAX_BYTES, too_large};
+use crate::ledger::items::{self, Recorded};
+use crate::ledger::{ItemState, Read, Tx, memory, runs};
 use crate::source::Yielded;
-use crate::{Envelope, Error, Fingerprint, Item, Result};
+use crate::{Context, Envelope, Error, Fingerprint, Item, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use tokio::sync::mpsc;
 
 /// What became of a yielded item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub enum Sent {
 /// The way from a source into the pipeline.
 pub struct Emit<T> {
     pub(crate) live: Arc<Live>,
-    pub(crate) out: mpsc::Sender<Envelope<T>>,
+    pub(crate) out: Out<T>,
     pub(crate) source: String,
 }
 
@@ -58,25 +60,169 @@ impl<T: Item> Emit<T> {
         yielded: Yielded<T>,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Sent> {
-        if self.live.scene.stop.urgency() > Urgency::Go {
+        if Context::of_run(&self.live).stopping() {
             return Ok(Sent::Stop);
         }
-        if self.has(&yielded) {
-            self.live.ledger().write(64, own).await?;
-            return Ok(Sent::Again);
-        }
-        if let Some(content) = yielded.content
-            && self.is_known(&yielded.key, content).await?
-        {
-            return self.unchanged(&yielded.key, yielded.note, own).await;
-        }
-        self.record(yielded, own).await
+        let sent = self.hand_over(vec![yielded], own).await?;
+        Ok(sent.first().copied().unwrap_or(Sent::Stop))
     }
 
-    /// Whether the run has this item already. Newer content of a key that waited is another item.
-    fn has(&self, yielded: &Yielded<T>) -> bool {
-        let had = self.live.before.keys.get(&yielded.key);
-        had.is_some_and(|content| yielded.content.is_none() || yielded.content == *content)
+    /// Records many items in one go and passes them on: for sources that have thousands at hand. A
+    /// few hundred at once are a good measure. [`Sent::Stop`] when the source should return, else
+    /// [`Sent::Yes`].
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub async fn send_all(&self, yielded: Vec<Yielded<T>>) -> Result<Sent> {
+        if Context::of_run(&self.live).stopping() {
+            return Ok(Sent::Stop);
+        }
+        let sent = self.hand_over(yielded, |_| Ok(())).await?;
+        Ok(if sent.contains(&Sent::Stop) { Sent::Stop } else { Sent::Yes })
+    }
+
+    /// Looks up what is known, records everything in one write, then passes on what is new.
+    async fn hand_over(
+        &self,
+        yielded: Vec<Yielded<T>>,
+        own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<Vec<Sent>> {
+        let mut sent = self.look_up(&yielded).await?;
+        let (mut rows, mut bytes, mut ahead) = (Vec::new(), 0, Vec::new());
+        for (yielded, sent) in yielded.into_iter().zip(&mut sent) {
+            match *sent {
+                Sent::Again | Sent::Stop => {}
+                Sent::Unchanged => rows.push(self.seen(yielded.key, yielded.note)),
+                Sent::Yes => match self.recorded(&yielded)? {
+                    None => *sent = Sent::Again, // it keeps its place in the queue
+                    Some(recorded) => {
+                        bytes += recorded.item.as_ref().map_or(0, Vec::len);
+                        ahead.push((
+                            recorded.seq,
+                            recorded.state,
+                            yielded,
+                            recorded.item.as_ref().map_or(0, Vec::len),
+                        ));
+                        rows.push(recorded);
+                    }
+                },
+            }
+        }
+        let (run_no, bytes) = (self.live.run.no, bytes + 256 * rows.len() + 64);
+        let unchanged: Vec<String> = rows
+            .iter()
+            .filter(|row| row.state == ItemState::Unchanged)
+            .map(|row| row.key.clone())
+            .collect();
+        self.live
+            .ledger()
+            .write(bytes, move |tx| {
+                rows.iter().try_for_each(|row| items::record(tx, run_no, 0, row))?;
+                own(tx)
+            })
+            .await?;
+        unchanged.iter().for_each(|key| self.live.tell(ItemState::Unchanged, key, None));
+        for (seq, state, yielded, bytes) in ahead {
+            if !self.go_on(seq, state, yielded, bytes).await? {
+                sent.push(Sent::Stop);
+                break;
+            }
+        }
+        Ok(sent)
+    }
+
+    /// What each item is, by what this run has already and what earlier runs knew.
+    async fn look_up(&self, yielded: &[Yielded<T>]) -> Result<Vec<Sent>> {
+        let live = &self.live;
+        let keys = live.keys().await?;
+        let any = |one: &Yielded<T>| one.content.is_some() || keys.may_have(&one.key);
+        if live.trial.is_some() || !yielded.iter().any(any) {
+            return Ok(vec![Sent::Yes; yielded.len()]);
+        }
+        let asked: Vec<(String, Option<Fingerprint>)> =
+            yielded.iter().map(|one| (one.key.clone(), one.content)).collect();
+        let live = Arc::clone(live);
+        live.clone()
+            .ledger()
+            .read(move |read| {
+                asked.iter().map(|(key, content)| known(&live, read, key, *content)).collect()
+            })
+            .await
+    }
+
+    /// The row of a new item; `None` for one that waits already and is over the limit now.
+    fn recorded(&self, yielded: &Yielded<T>) -> Result<Option<Recorded>> {
+        let live = &self.live;
+        let full = live.blueprint.limit.is_some_and(|limit| live.passed.load(Relaxed) >= limit);
+        if full && live.before.waiting.contains(&yielded.key) {
+            return Ok(None);
+        }
+        let item = serde_json::to_vec(&yielded.item);
+        let fits = item.as_ref().is_ok_and(|item| item.len() <= MAX_BYTES);
+        let state = match (full, fits) {
+            (_, false) => ItemState::Parked,
+            (true, true) => ItemState::Waiting,
+            (false, true) => ItemState::Open,
+        };
+        if state == ItemState::Open {
+            live.passed.fetch_add(1, Relaxed);
+        }
+        Ok(Some(Recorded {
+            seq: take_seq(live),
+            key: yielded.key.clone(),
+            item: item.ok().filter(|_| fits),
+            content: yielded.content.filter(|_| fits),
+            note: yielded.note.as_ref().map(ToString::to_string),
+            state,
+        }))
+    }
+
+    /// Passes a recorded item on. False when nobody takes it: it is recorded and comes again.
+    async fn go_on(
+        &self,
+        seq: u64,
+        state: ItemState,
+        yielded: Yielded<T>,
+        bytes: usize,
+    ) -> Result<bool> {
+        match state {
+            ItemState::Parked => {
+                let error = match serde_json::to_vec(&yielded.item) {
+                    Ok(json) => too_large(json.len()),
+                    Err(e) => Error::park("it has no JSON form").because("no_json").caused_by(e),
+                };
+                self.live.setback(seq, &yielded.key, &self.stage(), error).await?;
+                Ok(true)
+            }
+            ItemState::Waiting => {
+                self.live.tell(ItemState::Waiting, &yielded.key, Some(items::LIMIT));
+                Ok(true)
+            }
+            _ => {
+                self.live.tally.record();
+                self.live.scene.progress.event(&Event::Recorded);
+                self.live.look(0, &yielded.item)?;
+                let key = Arc::from(yielded.key);
+                let envelope = Envelope { seq, key, item: yielded.item, bytes };
+                Ok(pass(&self.out, envelope).await)
+            }
+        }
+    }
+
+    fn stage(&self) -> String {
+        format!("read {}", self.source)
+    }
+
+    /// The row of a key that was looked at and found as it was.
+    fn seen(&self, key: String, note: Option<serde_json::Value>) -> Recorded {
+        Recorded {
+            seq: take_seq(&self.live),
+            key,
+            item: None,
+            content: None,
+            note: note.map(|note| note.to_string()),
+            state: ItemState::Unchanged,
+        }
     }
 
     /// Whether the run has this key already (it waited since an earlier run, or was sent before a
@@ -85,62 +231,13 @@ impl<T: Item> Emit<T> {
     /// # Errors
     /// When the ledger refuses. A note of another shape counts as none.
     pub async fn taken<N: DeserializeOwned>(&self, key: &str) -> Result<Option<Option<N>>> {
-        if !self.live.before.keys.contains_key(key) {
+        if !self.live.keys().await?.may_have(key) {
             return Ok(None);
         }
-        let (run_no, key) = (self.live.run.no, key.to_string());
-        let note = self.live.ledger().read(move |read| items::note(read, run_no, &key)).await?;
-        Ok(Some(note.and_then(|text| serde_json::from_str(&text).ok())))
-    }
-
-    async fn is_known(&self, key: &str, content: Fingerprint) -> Result<bool> {
-        let (no, key) = (self.live.scene.pipeline_no, key.to_string());
-        let known = self.live.ledger().read(move |read| items::known(read, no, &key)).await?;
-        Ok(known.and_then(|known| known.content) == Some(content))
-    }
-
-    async fn record(
-        &self,
-        yielded: Yielded<T>,
-        own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
-    ) -> Result<Sent> {
-        let full =
-            self.live.blueprint.limit.is_some_and(|limit| self.live.passed.load(Relaxed) >= limit);
-        if full && self.live.before.waiting.contains(&yielded.key) {
-            self.live.ledger().write(64, own).await?; // it keeps its place in the queue
-            return Ok(Sent::Again);
-        }
-        let state = if full { ItemState::Waiting } else { ItemState::Open };
-        let recorded = items::Recorded {
-            seq: self.live.next_seq.fetch_add(1, Relaxed) + 1,
-            key: yielded.key,
-            item: Some(serde_json::to_vec(&yielded.item).map_err(|e| {
-                Error::halt("the source yields an item that has no JSON form").caused_by(e)
-            })?),
-            content: yielded.content,
-        };
-        let envelope = Envelope {
-            seq: recorded.seq,
-            key: Arc::from(recorded.key.as_str()),
-            item: yielded.item,
-        };
-        let note = yielded.note.map(|note| note.to_string());
-        let run_no = self.live.run.no;
-        self.live
-            .ledger()
-            .write(recorded.item.as_ref().map_or(0, Vec::len) + 256, move |tx| {
-                items::record(tx, run_no, &recorded, note.as_deref(), state)?;
-                own(tx)
-            })
-            .await?;
-        if full {
-            self.live.tell(ItemState::Waiting, &envelope.key, Some(items::LIMIT));
-            return Ok(Sent::Yes);
-        }
-        self.live.passed.fetch_add(1, Relaxed);
-        self.live.scene.progress.event(&Event::Recorded);
-        // The receiving side is gone only when the run stops; the item is recorded and comes again.
-        Ok(self.out.send(envelope).await.map_or(Sent::Stop, |()| Sent::Yes))
+        let (live, key) = (Arc::clone(&self.live), key.to_string());
+        let found = live.clone().ledger().read(move |read| had(&live, read, &key)).await?;
+        let found = found.filter(|item| item.state != ItemState::Unchanged);
+        Ok(found.map(|item| item.note.and_then(|text| serde_json::from_str(&text).ok())))
     }
 
     /// Notes that a key was looked at and found as it was, for sources that are told so without
@@ -153,21 +250,22 @@ impl<T: Item> Emit<T> {
         key: &str,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Sent> {
-        self.unchanged(key, None, own).await
-    }
-
-    async fn unchanged(
-        &self,
-        key: &str,
-        note: Option<serde_json::Value>,
-        own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
-    ) -> Result<Sent> {
-        let (run_no, now, owned) = (self.live.run.no, self.live.now_millis(), key.to_string());
-        let note = note.map(|note| note.to_string());
+        let yielded_before = {
+            let (live, key) = (Arc::clone(&self.live), key.to_string());
+            match live.keys().await?.may_have(&key) {
+                false => None,
+                true => live.clone().ledger().read(move |read| had(&live, read, &key)).await?,
+            }
+        };
+        if yielded_before.is_some() {
+            self.live.ledger().write(64, own).await?;
+            return Ok(Sent::Again);
+        }
+        let (run_no, row) = (self.live.run.no, self.seen(key.to_string(), None));
         self.live
             .ledger()
             .write(128, move |tx| {
-                items::observation(tx, run_no, &owned, note.as_deref(), now)?;
+                items::record(tx, run_no, 0, &row)?;
                 own(tx)
             })
             .await?;
@@ -186,18 +284,18 @@ impl<T: Item> Emit<T> {
         error: Error,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let seq = self.live.next_seq.fetch_add(1, Relaxed) + 1;
         let run_no = self.live.run.no;
-        let recorded = items::Recorded { seq, key: key.to_string(), item: None, content: None };
+        let recorded = Recorded { state: ItemState::Parked, ..self.seen(key.to_string(), None) };
+        let seq = recorded.seq;
         self.live
             .ledger()
             .write(256, move |tx| {
-                items::record(tx, run_no, &recorded, None, ItemState::Parked)?;
+                items::record(tx, run_no, 0, &recorded)?;
                 own(tx)
             })
             .await?;
         let error = error.with_verdict(crate::Verdict::Park);
-        self.live.setback(seq, key, &format!("read {}", self.source), error).await
+        self.live.setback(seq, key, &self.stage(), error).await
     }
 
     /// The source's cursor: as saved in this run, else as the last published run left it.
@@ -219,4 +317,31 @@ impl<T: Item> Emit<T> {
         let (run_no, text) = (self.live.run.no, serde_json::to_string(cursor)?);
         self.live.ledger().write(256, move |tx| runs::set_cursor(tx, run_no, &text)).await
     }
+}
+
+/// The run's item with this key.
+fn had(live: &Live, read: &Read<'_>, key: &str) -> Result<Option<Recorded>> {
+    match live.keys_now() {
+        Some(keys) => keys.find(read, live.run.no, key),
+        None => Ok(None),
+    }
+}
+
+/// What a yielded key is. Newer content of a key that the run has is another item.
+fn known(live: &Live, read: &Read<'_>, key: &str, content: Option<Fingerprint>) -> Result<Sent> {
+    let had = had(live, read, key)?;
+    let Some(content) = content else {
+        return Ok(if had.is_some() { Sent::Again } else { Sent::Yes });
+    };
+    let seen = had.as_ref().is_some_and(|had| had.state == ItemState::Unchanged);
+    if had.is_some_and(|had| had.content == Some(content)) {
+        return Ok(Sent::Again);
+    }
+    let known = memory::known(read, live.scene.pipeline_no, key)?;
+    let same = known.and_then(|known| known.content) == Some(content);
+    Ok(match (same, seen) {
+        (false, _) => Sent::Yes,
+        (true, true) => Sent::Again, // noted as unchanged before a kill
+        (true, false) => Sent::Unchanged,
+    })
 }

@@ -1,17 +1,21 @@
 //! One run from the first question to the report.
 
-use super::live::{Before, Live, Scene};
+use super::begin::{begin, prepare};
+use super::live::{Live, Scene};
 use super::progress::{Event, Progress, Silent};
-use super::report::{OffloadReport, RunReport};
+use super::report::{OffloadReport, PruneReport, RunReport};
 use super::stop::{Stop, Urgency};
-use super::{finish, gate};
+use super::trial::{Trial, TrialReport};
+use super::{finish, gate, pulse};
 use crate::build::{Blueprint, Job};
-use crate::ledger::{NewRun, RunState, items, pipelines, runs};
+use crate::ledger::{RunState, items, pipelines, runs};
 use crate::mill::Home;
-use crate::{Context, Error, Fingerprint, Result};
+use crate::{Error, Result};
+use chrono::{DateTime, Days, Utc};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// How a job is run.
 #[derive(Clone)]
@@ -24,6 +28,10 @@ pub struct RunOptions {
     pub progress: Arc<dyn Progress>,
     /// The switch that stops it.
     pub stop: Stop,
+    /// Set items aside though the first twenty all fail alike; otherwise the run halts then.
+    pub keep_going: bool,
+    /// How long an item may show no sign of life in a step before it is parked as stuck.
+    pub patience: Duration,
 }
 
 impl std::fmt::Debug for RunOptions {
@@ -42,6 +50,8 @@ impl Default for RunOptions {
             archive: None,
             progress: Arc::new(Silent),
             stop: Stop::default(),
+            keep_going: false,
+            patience: Duration::from_secs(3600),
         }
     }
 }
@@ -57,7 +67,7 @@ impl Home {
         let blueprint = &job.blueprint;
         self.check_owner()?;
         blueprint.check()?;
-        let _turn = self.turn(&blueprint.name).await;
+        let _at_work = self.turn(&blueprint.name).await;
         let gate = match &blueprint.archive {
             Some(archive) => {
                 Some(gate::open_gate(self, archive, options.archive.as_deref()).await?)
@@ -68,50 +78,113 @@ impl Home {
         check_tables(&scene, blueprint).await?;
         let prepared = prepare(&scene, blueprint).await?;
         finish::missing_snapshots(&scene).await?;
-        let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options).await?;
+        let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options, None).await?;
         finish::clear_abandoned(&scene).await?;
         scene.progress.event(&Event::Begun { run: &live.run.id, resumed, carried });
         tracing::info!(run = %live.run.id, pipeline = %scene.pipeline, resumed, carried, "run begun");
 
         let _whole = AbandonOnDrop(Arc::clone(&live));
-        (job.drain)(Arc::clone(&live)).await;
-        live.joined().await;
-        stopped(&live).await?;
-
+        flow(&live, job).await?;
         let published = match finish::seal_and_publish(&live).await {
             Ok(published) => published,
             Err(error) => return Err(halted(&live, error).await),
         };
         // From here on the run is published, whatever happens: the next run makes up for the rest.
         finish::missing_snapshots(&scene).await?;
-        let run_no = live.run.no;
-        let (items, reasons) = self.ledger().read(move |read| items::ends(read, run_no)).await?;
         let (offload, retention) = finish::archive(&scene, gate.as_ref()).await?;
-        let state = match offload.state.as_str() {
-            "waiting" => RunState::Published,
-            _ => RunState::Finished,
-        };
-        let report = RunReport {
-            run: live.run.id.clone(),
-            pipeline: scene.pipeline.clone(),
-            dt: live.run.dt.clone(),
-            resumed,
-            state,
-            carried,
-            items,
-            calls_made: scene.calls_made.load(Relaxed),
-            calls_remembered: scene.calls_remembered.load(Relaxed),
-            changed_rows: published.changed_rows,
-            repeated_keys: published.repeated_keys,
-            said: scene.said(),
-            reasons,
-            offload,
-            retention,
-            millis: u64::try_from((self.clock().now() - begun).num_milliseconds()).unwrap_or(0),
-        };
-        keep_report(&live, state, &report).await?;
+        let how = How { begun, carried, resumed };
+        let report = report(&live, how, published, offload, retention).await?;
+        keep_report(&live, report.state, &report).await?;
+        finish::clean(&scene).await;
         Ok(report)
     }
+}
+
+/// Moves the items until there are no more, or until the run is to stop.
+async fn flow(live: &Arc<Live>, job: &Job) -> Result<()> {
+    pulse::beat(live).await?;
+    pulse::keep_beating(live);
+    watch_the_time(live)?;
+    (job.drain)(Arc::clone(live)).await;
+    live.joined().await;
+    stopped(live).await
+}
+
+/// Takes one item through the flow, and leaves nothing of it but what its models answered.
+pub(super) async fn trial(
+    home: &Arc<Home>,
+    job: &Job,
+    trial: Trial,
+    options: RunOptions,
+) -> Result<TrialReport> {
+    let blueprint = &job.blueprint;
+    let (name, progress) = (blueprint.name.clone(), Arc::clone(&options.progress));
+    let pipeline_no = home.ledger().commit(move |tx| pipelines::number(tx, &name)).await?;
+    let scene = Arc::new(Scene::new(
+        Arc::clone(home),
+        blueprint.name.clone(),
+        pipeline_no,
+        progress,
+        options.stop.clone(),
+        true,
+    ));
+    check_tables(&scene, blueprint).await?;
+    let prepared = prepare(&scene, blueprint).await?;
+    let (live, _, _) = begin(&scene, blueprint, prepared, &options, Some(trial)).await?;
+    let whole = AbandonOnDrop(Arc::clone(&live));
+    let flowed = flow(&live, job).await;
+    drop(whole);
+    let (run_no, now) = (live.run.no, live.now_millis());
+    home.ledger().commit(move |tx| runs::give_up(tx, run_no, now)).await?;
+    finish::clear_abandoned(&scene).await?;
+    finish::clean(&scene).await;
+    flowed?;
+    live.trial
+        .as_ref()
+        .map(|trial| trial.report(&live))
+        .ok_or_else(|| Error::halt("nothing was tried"))
+}
+
+/// How a run came to be.
+struct How {
+    begun: DateTime<Utc>,
+    carried: u64,
+    resumed: bool,
+}
+
+async fn report(
+    live: &Arc<Live>,
+    how: How,
+    published: finish::Published,
+    offload: OffloadReport,
+    retention: PruneReport,
+) -> Result<RunReport> {
+    let (scene, run_no) = (&live.scene, live.run.no);
+    let (items, reasons) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
+    let state = match offload.state.as_str() {
+        "waiting" => RunState::Published,
+        _ => RunState::Finished,
+    };
+    Ok(RunReport {
+        run: live.run.id.clone(),
+        pipeline: scene.pipeline.clone(),
+        dt: live.run.dt.clone(),
+        resumed: how.resumed,
+        state,
+        carried: how.carried,
+        items,
+        calls_made: scene.calls_made.load(Relaxed),
+        calls_remembered: scene.calls_remembered.load(Relaxed),
+        changed_rows: published.changed_rows,
+        repeated_keys: published.repeated_keys,
+        steps: live.steps(),
+        said: scene.said(),
+        reasons,
+        offload,
+        retention,
+        millis: u64::try_from((scene.home.clock().now() - how.begun).num_milliseconds())
+            .unwrap_or(0),
+    })
 }
 
 /// Ends a run's tasks when the run itself is dropped in the middle.
@@ -148,6 +221,7 @@ async fn scene(
         pipeline_no,
         Arc::clone(&options.progress),
         options.stop.clone(),
+        false,
     )))
 }
 
@@ -160,92 +234,25 @@ async fn check_tables(scene: &Arc<Scene>, blueprint: &Arc<Blueprint>) -> Result<
         .await
 }
 
-/// What each step says of itself, and the chain's fingerprint.
-struct Prepared {
-    fingerprints: Vec<Fingerprint>,
-    chain: Fingerprint,
-    plan: String,
-}
-
-async fn prepare(scene: &Arc<Scene>, blueprint: &Blueprint) -> Result<Prepared> {
-    let cx = Context::of_scene(scene);
-    let mut fingerprints = Vec::with_capacity(blueprint.nodes.len());
-    let mut nodes = blueprint.nodes.clone();
-    for (node, step) in nodes.iter_mut().zip(&blueprint.steps) {
-        if let Some(step) = step {
-            node.fingerprint =
-                step.prepare(&cx).await.map_err(|e| e.context(format!("prepare {}", node.name)))?;
-        }
-        fingerprints.push(Fingerprint::of(&(&node.name, node.version, node.fingerprint)));
-    }
-    for files in &blueprint.files {
-        files.check(&cx)?;
-    }
-    // The source is not part of the chain: one feed more makes no answer stale.
-    let chain = Fingerprint::of(fingerprints.get(1..).unwrap_or_default());
-    Ok(Prepared { fingerprints, chain, plan: serde_json::to_string(&nodes)? })
-}
-
-async fn begin(
-    scene: &Arc<Scene>,
-    blueprint: &Arc<Blueprint>,
-    prepared: Prepared,
-    options: &RunOptions,
-) -> Result<(Arc<Live>, u64, bool)> {
-    let home = &scene.home;
+/// Turns the run's bound when its time is up.
+fn watch_the_time(live: &Arc<Live>) -> Result<()> {
+    let Some(until) = live.blueprint.until()? else { return Ok(()) };
+    let home = &live.scene.home;
     let now = home.clock().now();
     let local = home.zone().local(now);
-    let (no, chain, plan) = (scene.pipeline_no, prepared.chain, prepared.plan);
-    let source = prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing);
-    let mut new = NewRun {
-        id: run_id(home, &scene.pipeline, now),
-        pipeline_no: no,
-        plan_no: 0,
-        source,
-        trigger: options.trigger.clone(),
-        scheduled_for: local.format("%Y-%m-%dT%H:%M:%S").to_string(),
-        dt: local.format("%Y-%m-%d").to_string(),
-        now: now.timestamp_millis(),
-    };
-    let limit = blueprint.limit;
-    let (run, resumed, carried) = home
-        .ledger()
-        .transaction(move |tx| {
-            new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
-            let (run, resumed) = runs::begin(tx, &new)?;
-            let carried = if resumed { 0 } else { items::carry(tx, &run, limit)? };
-            Ok((run, resumed, carried))
-        })
-        .await?;
-    let (run_no, all) = (run.no, !run.source_done);
-    let before = home
-        .ledger()
-        .read(move |read| {
-            let keys = if all { items::keys(read, run_no)? } else { Vec::new() };
-            Ok(Before {
-                keys: keys.into_iter().collect(),
-                waiting: items::waiting(read, no, run_no)?.into_iter().collect(),
-                last_seq: items::last_seq(read, run_no)?,
-                passed: items::passed(read, run_no)?,
-            })
-        })
-        .await?;
-    let live = Live::new(
-        Arc::clone(scene),
-        run,
-        Arc::clone(blueprint),
-        prepared.fingerprints,
-        chain,
-        before,
-    );
-    Ok((Arc::new(live), carried, resumed))
-}
-
-/// A safe file name that sorts by time: `20261120T020000Z-7f3a9c`.
-fn run_id(home: &Home, pipeline: &str, now: chrono::DateTime<chrono::Utc>) -> String {
-    let seed = (home.mill(), pipeline, now.timestamp_nanos_opt(), std::process::id());
-    let tail = Fingerprint::of(&seed).to_hex();
-    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), &tail[..6])
+    let today = local.date().and_time(until);
+    let end = if today > local { today } else { today + Days::new(1) };
+    let left = (end - local).to_std().unwrap_or_default();
+    let (clock, scene) = (Arc::clone(home.clock()), Arc::clone(&live.scene));
+    live.accompany(async move {
+        clock.sleep(left).await;
+        scene.say(format!(
+            "it is {}: what is done is published, the rest waits for the next run",
+            until.format("%H:%M")
+        ));
+        scene.bound.drain();
+    });
+    Ok(())
 }
 
 /// Ends here when the run was halted or interrupted.

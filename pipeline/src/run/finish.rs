@@ -5,8 +5,9 @@ use super::live::{Live, Scene};
 use super::progress::Event;
 use super::report::{OffloadReport, PruneReport};
 use super::{offload, retention};
+use crate::ledger::clean::{Broom, sweep};
 use crate::ledger::{
-    OffloadRow, Published, Publishing, RunRow, RunState, offloads, publish, write_snapshot,
+    OffloadRow, Publishing, RunRow, RunState, memory, offloads, publish, write_snapshot,
 };
 use crate::sink::{Origin, Sealing};
 use crate::{Context, Error, Result, crash};
@@ -15,17 +16,26 @@ use std::sync::Arc;
 /// The dataset of full copies of the published tables.
 pub(crate) const SNAPSHOTS: &str = "sqlite";
 
+/// What a publish did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Published {
+    /// Rows of the tables that are new or different now.
+    pub(crate) changed_rows: u64,
+    /// Keys that came more than once in the run; the last one won.
+    pub(crate) repeated_keys: u64,
+}
+
 /// Seals the files and publishes everything in one transaction.
 pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
     live.scene.progress.event(&Event::Phase("seal"));
     live.ledger().flush().await?;
+    crash::point("seal.begun");
     seal(live).await?;
     live.scene.progress.event(&Event::Phase("publish"));
     publish_all(live).await
 }
 
 async fn seal(live: &Arc<Live>) -> Result<()> {
-    crash::point("seal.begun");
     let cx = Context::of_run(live);
     for step in live.blueprint.steps.iter().flatten() {
         step.finish(&cx).await?;
@@ -35,9 +45,9 @@ async fn seal(live: &Arc<Live>) -> Result<()> {
         let names: Vec<String> = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
             .await
             .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
-        crash::point("seal.file");
         let dataset = live.blueprint.files[sink].dataset();
         names.iter().for_each(|name| live.add_artifact(dataset, name));
+        crash::point("seal.file");
     }
     Ok(())
 }
@@ -78,16 +88,22 @@ pub(crate) async fn clear_abandoned(scene: &Arc<Scene>) -> Result<()> {
 }
 
 async fn publish_all(live: &Arc<Live>) -> Result<Published> {
+    let (run, now) = (live.run.clone(), live.now_millis());
+    // In a transaction of its own, before the publish: nobody sees it until then, and those who
+    // want to write wait less.
+    let repeated_keys = live.ledger().transaction(move |tx| memory::write(tx, &run, now)).await?;
+    crash::point("memory.written");
     let what = Publishing {
         run: live.run.clone(),
-        source: live.blueprint.source().to_string(),
         artifacts: live.artifacts(),
+        repeated_keys,
         now: live.now_millis(),
     };
     let blueprint = Arc::clone(&live.blueprint);
     let origin =
         Origin { run_no: live.run.no, run: live.run.id.clone(), seq: 0, key: String::new() };
-    live.ledger()
+    let changed_rows = live
+        .ledger()
         .transaction(move |tx| {
             publish(tx, &what, |tx| {
                 let mut changed = 0;
@@ -97,8 +113,32 @@ async fn publish_all(live: &Arc<Live>) -> Result<Published> {
                 Ok(changed)
             })
         })
-        .await
-        .inspect(|_| crash::point("publish.committed"))
+        .await?;
+    crash::point("publish.committed");
+    Ok(Published { changed_rows, repeated_keys })
+}
+
+/// Housekeeping, a little at a time. What fails here is made up for by the next run.
+pub(crate) async fn clean(scene: &Arc<Scene>) {
+    let (no, cap) = (scene.pipeline_no, scene.home.call_cap());
+    let now = scene.home.clock().now().timestamp_millis();
+    let mut broom = Broom::default();
+    loop {
+        let mut next = broom.clone();
+        let swept = scene
+            .home
+            .ledger()
+            .transaction(move |tx| sweep(tx, no, &cap, now, &mut next).map(|more| (more, next)))
+            .await;
+        match swept {
+            Ok((true, next)) => broom = next,
+            Ok((false, _)) => return,
+            Err(error) => {
+                tracing::warn!(%error, "housekeeping stopped; the next run goes on with it");
+                return;
+            }
+        }
+    }
 }
 
 /// Makes the snapshot of the newest published run when its rows changed and it has none yet: so a

@@ -1,16 +1,28 @@
 //! What a run at work shares among its tasks.
 
+use super::keys::Keys;
 use super::progress::{Event, Progress};
-use super::stop::Stop;
+use super::stats::{StepReport, Times};
+use super::stop::{Stop, Urgency};
+use super::tally::Tally;
+use super::trial::Trial;
 use crate::build::Blueprint;
+use crate::channel::{Receiver, Room, Sender, channel};
 use crate::ledger::{Ledger, RunRow};
 use crate::mill::Home;
-use crate::{Error, Fingerprint, Result};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::{Envelope, Error, Fingerprint, Result};
+use serde::Serialize;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
+
+/// So many small items may lie between two steps, or 16 MiB of larger ones.
+const PLACES: u32 = 256;
+const UNIT: usize = 64 << 10;
 
 /// What is there before a run has begun: the home, the pipeline, who listens.
 pub(crate) struct Scene {
@@ -19,9 +31,13 @@ pub(crate) struct Scene {
     pub(crate) pipeline_no: i64,
     pub(crate) progress: Arc<dyn Progress>,
     pub(crate) stop: Stop,
+    /// Turned when the run's time is up: the rest waits for the next run.
+    pub(crate) bound: Stop,
     /// Calls to models that were made, and that were answered from memory.
     pub(crate) calls_made: AtomicU64,
     pub(crate) calls_remembered: AtomicU64,
+    /// One item is tried, and nothing is as it was last time.
+    pub(crate) trial: bool,
     said: Mutex<Vec<String>>,
 }
 
@@ -32,6 +48,7 @@ impl Scene {
         pipeline_no: i64,
         progress: Arc<dyn Progress>,
         stop: Stop,
+        trial: bool,
     ) -> Self {
         Self {
             home,
@@ -39,8 +56,10 @@ impl Scene {
             pipeline_no,
             progress,
             stop,
+            bound: Stop::default(),
             calls_made: AtomicU64::new(0),
             calls_remembered: AtomicU64::new(0),
+            trial,
             said: Mutex::new(Vec::new()),
         }
     }
@@ -58,6 +77,11 @@ impl Scene {
     pub(crate) fn said(&self) -> Vec<String> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Whether the run's time is up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.bound.urgency() > Urgency::Go
+    }
 }
 
 /// A run at work.
@@ -69,6 +93,8 @@ pub(crate) struct Live {
     pub(crate) fingerprints: Vec<Fingerprint>,
     /// The fingerprint of the whole chain.
     pub(crate) chain: Fingerprint,
+    /// How long an item may show no sign of life in a step.
+    pub(crate) patience: Duration,
     /// Items up to here may have remembered answers.
     pub(crate) resumed_to: u64,
     pub(crate) next_seq: AtomicU64,
@@ -76,6 +102,13 @@ pub(crate) struct Live {
     pub(crate) passed: AtomicU64,
     /// What it had when it began.
     pub(crate) before: Before,
+    /// What it knows of one item that is tried.
+    pub(crate) trial: Option<Trial>,
+    pub(crate) tally: Tally,
+    keys: OnceCell<Keys>,
+    times: Vec<Times>,
+    rooms: Mutex<Vec<(usize, Arc<Room>)>>,
+    begun: Instant,
     artifacts: Mutex<BTreeSet<(String, String)>>,
     halted: Mutex<Option<Error>>,
     /// The tasks that move the items: a run has ended when all of them have.
@@ -86,33 +119,42 @@ pub(crate) struct Live {
 /// What the run has already, when it was resumed or took over waiting items.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// Its keys, each with the content that its source said.
-    pub(crate) keys: HashMap<String, Option<Fingerprint>>,
     /// Keys that wait in earlier runs and were not taken over.
-    pub(crate) waiting: HashSet<String>,
+    pub(crate) waiting: BTreeSet<String>,
     pub(crate) last_seq: u64,
     pub(crate) passed: u64,
 }
 
+/// What a run is begun with.
+pub(crate) struct Beginning {
+    pub(crate) run: RunRow,
+    pub(crate) fingerprints: Vec<Fingerprint>,
+    pub(crate) chain: Fingerprint,
+    pub(crate) before: Before,
+    pub(crate) patience: Duration,
+    pub(crate) keep_going: bool,
+    pub(crate) trial: Option<Trial>,
+}
+
 impl Live {
-    pub(crate) fn new(
-        scene: Arc<Scene>,
-        run: RunRow,
-        blueprint: Arc<Blueprint>,
-        fingerprints: Vec<Fingerprint>,
-        chain: Fingerprint,
-        before: Before,
-    ) -> Self {
+    pub(crate) fn new(scene: Arc<Scene>, blueprint: Arc<Blueprint>, with: Beginning) -> Self {
         Self {
+            times: blueprint.nodes.iter().map(|_| Times::default()).collect(),
             scene,
-            run,
             blueprint,
-            fingerprints,
-            chain,
-            resumed_to: before.last_seq,
-            next_seq: AtomicU64::new(before.last_seq),
-            passed: AtomicU64::new(before.passed),
-            before,
+            run: with.run,
+            fingerprints: with.fingerprints,
+            chain: with.chain,
+            patience: with.patience,
+            resumed_to: with.before.last_seq,
+            next_seq: AtomicU64::new(with.before.last_seq),
+            passed: AtomicU64::new(with.before.passed),
+            before: with.before,
+            trial: with.trial,
+            tally: Tally::new(with.keep_going),
+            keys: OnceCell::new(),
+            rooms: Mutex::new(Vec::new()),
+            begun: Instant::now(),
             artifacts: Mutex::new(BTreeSet::new()),
             halted: Mutex::new(None),
             tasks: Mutex::new(Vec::new()),
@@ -131,6 +173,12 @@ impl Live {
         let abort = task.abort_handle();
         self.aborts.lock().unwrap_or_else(PoisonError::into_inner).push(abort);
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Starts a task that ends with the run.
+    pub(crate) fn accompany(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let abort = tokio::spawn(work).abort_handle();
+        self.aborts.lock().unwrap_or_else(PoisonError::into_inner).push(abort);
     }
 
     /// Ends the tasks of a run that nobody waits for any more; tasks that have ended do not mind.
@@ -155,6 +203,62 @@ impl Live {
 
     pub(crate) fn now_millis(&self) -> i64 {
         self.scene.home.clock().now().timestamp_millis()
+    }
+
+    /// The way from a step to the next.
+    pub(crate) fn lane<T>(&self, no: usize) -> (Sender<Envelope<T>>, Receiver<Envelope<T>>) {
+        let (sender, receiver) = channel(PLACES, UNIT);
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.push((no, Arc::clone(sender.room())));
+        (sender, receiver)
+    }
+
+    /// The keys that the run had when it began; read once, when they are needed first.
+    pub(crate) async fn keys(&self) -> Result<&Keys> {
+        let (run_no, any) = (self.run.no, self.resumed_to > 0 && !self.run.source_done);
+        self.keys
+            .get_or_try_init(|| async move {
+                if !any {
+                    return Ok(Keys::default());
+                }
+                self.ledger().read(move |read| Keys::of_run(read, run_no)).await
+            })
+            .await
+    }
+
+    /// The keys, once they have been read.
+    pub(crate) fn keys_now(&self) -> Option<&Keys> {
+        self.keys.get()
+    }
+
+    /// Shows what came out of a step to who tries one item.
+    pub(crate) fn look<T: Serialize>(&self, no: usize, item: &T) -> Result<()> {
+        match &self.trial {
+            None => Ok(()),
+            Some(trial) => trial.saw(no, self.age(), item),
+        }
+    }
+
+    /// Monotonic time since the run began, for signs of life.
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Counts one item of a step.
+    pub(crate) fn timed(&self, no: usize, took: Duration) {
+        if let Some(times) = self.times.get(no) {
+            times.add(took);
+        }
+        self.scene.progress.event(&Event::Stepped { step: no });
+    }
+
+    /// What each step did so far.
+    pub(crate) fn steps(&self) -> Vec<StepReport> {
+        let rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let full =
+            |no: usize| rooms.iter().filter(|(of, _)| *of == no).map(|(_, r)| r.full()).sum();
+        let nodes = self.blueprint.nodes.iter().zip(&self.times).enumerate();
+        nodes.map(|(no, (node, times))| times.report(&node.name, full(no))).collect()
     }
 
     /// Stops the run with this error; the first one counts.

@@ -96,15 +96,18 @@ async fn offload(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result
         row = advance(scene, row, OffloadState::Retiring).await?;
         crash::point("offload.retiring");
     }
-    if row.state == OffloadState::Retiring && !retire(scene, tier, &row).await? {
-        return advance(scene, row, OffloadState::Retired).await;
+    if row.state == OffloadState::Retiring {
+        let purged = retire(scene, tier, &row).await?;
+        crash::point("offload.retired");
+        if !purged {
+            return advance(scene, row, OffloadState::Retired).await;
+        }
     }
     if row.state == OffloadState::Retired {
         // Compares the archive's copy, which no cache holds any more, with the one in the trash.
         row = ship(scene, tier, row).await?;
         purge(scene, &row).await?;
     }
-    crash::point("offload.retired");
     advance(scene, row, OffloadState::Done).await
 }
 

@@ -4,11 +4,18 @@ use super::live::Live;
 use super::progress::Event;
 use crate::ledger::{ItemState, items};
 use crate::{Error, Result, Verdict};
+use std::sync::Arc;
 
 impl Live {
-    /// The item is through.
-    pub(crate) async fn done(&self, seq: u64, key: &str) -> Result<()> {
-        self.end(seq, key, ItemState::Done, None).await
+    /// These items are through.
+    pub(crate) async fn done(&self, through: &[(u64, Arc<str>)]) -> Result<()> {
+        let seqs: Vec<u64> = through.iter().map(|(seq, _)| *seq).collect();
+        let (run_no, bytes) = (self.run.no, 64 * seqs.len());
+        self.ledger()
+            .write(bytes, move |tx| items::through(tx, run_no, &seqs, ItemState::Done))
+            .await?;
+        through.iter().for_each(|(_, key)| self.tell(ItemState::Done, key, None));
+        Ok(())
     }
 
     /// The item did not get through; what that means is the error's verdict.
@@ -20,7 +27,15 @@ impl Live {
         error: Error,
     ) -> Result<()> {
         if error.says_unchanged() {
-            return self.unchanged_item(seq, key).await;
+            let run_no = self.run.no;
+            self.ledger()
+                .write(64, move |tx| items::through(tx, run_no, &[seq], ItemState::Unchanged))
+                .await?;
+            self.tell(ItemState::Unchanged, key, None);
+            return Ok(());
+        }
+        if let Some(trial) = &self.trial {
+            trial.failed(stage, &error);
         }
         let state = match error.verdict() {
             Verdict::Halt => return Err(error.context(format!("{stage}, item {key}"))),
@@ -35,39 +50,18 @@ impl Live {
             help: error.guidance().map(str::to_string),
             passing: error.is_passing(),
         };
-        self.end(seq, key, state, Some(setback)).await
-    }
-
-    async fn end(
-        &self,
-        seq: u64,
-        key: &str,
-        state: ItemState,
-        setback: Option<items::Setback>,
-    ) -> Result<()> {
-        let reason = setback.as_ref().map(|s| s.reason.clone());
         let run_no = self.run.no;
-        self.ledger()
-            .write(128, move |tx| items::settle(tx, run_no, seq, state, setback.as_ref()))
-            .await?;
-        self.tell(state, key, reason.as_deref());
-        Ok(())
-    }
-
-    async fn unchanged_item(&self, seq: u64, key: &str) -> Result<()> {
-        let (run_no, now, owned) = (self.run.no, self.now_millis(), key.to_string());
-        self.ledger()
-            .write(128, move |tx| {
-                items::settle(tx, run_no, seq, ItemState::Unchanged, None)?;
-                items::observation(tx, run_no, &owned, None, now)
-            })
-            .await?;
-        self.tell(ItemState::Unchanged, key, None);
+        self.ledger().write(256, move |tx| items::settle(tx, run_no, seq, state, &setback)).await?;
+        self.tell(state, key, Some(error.reason()));
+        if state == ItemState::Parked {
+            self.tally.failed(stage, &error)?;
+        }
         Ok(())
     }
 
     /// Tells the progress where an item ended.
     pub(crate) fn tell(&self, state: ItemState, key: &str, reason: Option<&str>) {
+        self.tally.settle(state);
         self.scene.progress.event(&Event::Settled { state, key, reason });
     }
 }

@@ -19,6 +19,8 @@ pub enum Event<'a> {
     Said(&'a str),
     /// The source yielded an item that will be worked on.
     Recorded,
+    /// The source has nothing more to say: no more items will be recorded.
+    SourceDone,
     /// A step finished an item.
     Stepped {
         /// The step's place in the plan.

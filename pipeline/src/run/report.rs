@@ -1,5 +1,6 @@
 //! The report of a run: counts, files, what waits, what was set aside.
 
+use super::stats::StepReport;
 use crate::ledger::{OffloadRow, RunState};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,8 @@ pub struct RunReport {
     pub changed_rows: u64,
     /// Keys that came more than once; the last one won.
     pub repeated_keys: u64,
+    /// What each step did and how long it took, in this attempt.
+    pub steps: Vec<StepReport>,
     /// What the run said to the person.
     pub said: Vec<String>,
     /// Reasons of parked and waiting items, with their counts.
@@ -96,4 +99,17 @@ pub struct RunReport {
     pub retention: PruneReport,
     /// Wall time in milliseconds.
     pub millis: u64,
+}
+
+/// How far a run at work is: what it writes into the ledger every few seconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Pulse {
+    /// Items that are to be worked on, as far as the source has spoken.
+    pub recorded: u64,
+    /// Items by where they ended, since this attempt began.
+    pub items: Counts,
+    /// What each step did so far.
+    pub steps: Vec<StepReport>,
+    /// What the run said to the person.
+    pub said: Vec<String>,
 }

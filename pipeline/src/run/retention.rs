@@ -10,7 +10,7 @@ use crate::keep::{Dated, Decision, Kept, plan_increments, plan_snapshots};
 use crate::ledger::{OffloadRow, OffloadState, offloads};
 use crate::mill::Home;
 use crate::tier::{self, Tier, prune::Scope};
-use crate::{Error, Result, crash};
+use crate::{Error, Result};
 use chrono::{NaiveDate, NaiveDateTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -167,7 +167,6 @@ pub async fn apply(
         // Noted scope by scope: what is gone is known, also when the next one fails.
         note_pruned(home, dataset, [pruned.runs, pruned.missing].concat()).await?;
     }
-    crash::point("clean.middle");
     let own = tier.clone();
     tier_thread::run(move |_| tier::purge_trash(&own, &mill, now, GRACE)).await?;
     report.decisions = lines.into_iter().filter(|line| !line.keep).collect();

@@ -3,8 +3,6 @@
 use crate::Fingerprint;
 use std::time::Duration;
 
-/// Tries of a `then` step before the item is parked.
-pub(crate) const TRIES: u32 = 3;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(60);
 

@@ -1,6 +1,7 @@
 //! Stopping: the first signal drains, the second aborts, an error that halts aborts too.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use tokio::sync::watch;
 
 /// How urgently a run is to stop.
@@ -16,11 +17,19 @@ pub enum Urgency {
 
 /// The switch that stops a run; clones turn the same switch.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<Urgency>>);
+pub struct Stop(Arc<Switch>);
+
+#[derive(Debug)]
+struct Switch {
+    /// What the watch holds too: read for each item, and a watch takes a lock to be read.
+    level: AtomicU8,
+    turned: watch::Sender<Urgency>,
+}
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Urgency::Go)))
+        let turned = watch::Sender::new(Urgency::Go);
+        Self(Arc::new(Switch { level: AtomicU8::new(Urgency::Go as u8), turned }))
     }
 }
 
@@ -38,12 +47,16 @@ impl Stop {
     /// How urgent it is.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
-        *self.0.borrow()
+        match self.0.level.load(SeqCst) {
+            0 => Urgency::Go,
+            1 => Urgency::Drain,
+            _ => Urgency::Abort,
+        }
     }
 
     /// Returns when the run is to stop at least this urgently.
     pub async fn reached(&self, urgency: Urgency) {
-        let mut watched = self.0.subscribe();
+        let mut watched = self.0.turned.subscribe();
         // The sender lives as long as `self`, so this only ends when the switch is turned.
         if watched.wait_for(|now| *now >= urgency).await.is_err() {
             std::future::pending::<()>().await;
@@ -51,7 +64,8 @@ impl Stop {
     }
 
     fn raise(&self, to: Urgency) {
-        self.0.send_if_modified(|now| {
+        self.0.level.fetch_max(to as u8, SeqCst);
+        self.0.turned.send_if_modified(|now| {
             let higher = to > *now;
             if higher {
                 *now = to;

@@ -32,8 +32,12 @@ impl Table {
     /// # let _ = table;
     /// ```
     pub fn keyed_by<T: Item>(self, field: impl Into<String>) -> Keyed<T> {
+        let columns = columns::<T>();
+        let into =
+            columns.as_deref().map(|columns| insert(&self.name, columns)).unwrap_or_default();
         Keyed {
-            columns: Arc::new(columns::<T>()),
+            columns: Arc::new(columns),
+            insert: Arc::from(into),
             name: self.name,
             key: field.into(),
             item: PhantomData,
@@ -51,6 +55,8 @@ pub struct Keyed<T> {
     name: String,
     key: String,
     columns: Arc<Result<Vec<Column>>>,
+    /// The statement that stages a row, written once.
+    insert: Arc<str>,
     item: PhantomData<fn(T)>,
 }
 
@@ -90,26 +96,13 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
         let mut row =
             vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
         row.extend(value::row(item, columns, &self.key)?);
-        let names = names(columns);
-        let marks = vec!["?"; row.len()].join(", ");
-        let sql = format!(
-            "INSERT OR REPLACE INTO {} (tm_run, tm_seq, {names}) VALUES ({marks})",
-            staging(&self.name)
-        );
+        let sql = Arc::clone(&self.insert);
         Ok(Box::new(move |tx| tx.execute(&sql, params_from_iter(row)).map(|_| ())))
     }
 
     fn publish(&self, tx: &Tx<'_>, origin: &Origin) -> Result<u64> {
         let columns = self.columns()?;
         let (table, staged, key) = (quoted(&self.name), staging(&self.name), quoted(&self.key));
-        // Rows of items that did not get through are not published.
-        tx.execute(
-            &format!(
-                "DELETE FROM {staged} WHERE tm_run = ?1 AND tm_seq NOT IN
-                   (SELECT seq FROM tm_items WHERE run_no = ?1 AND state = 1)"
-            ),
-            params![origin.run_no],
-        )?;
         let mut others: Vec<String> = columns.iter().map(|c| quoted(&c.name)).collect();
         others.retain(|name| *name != key);
         // Columns that the type no longer has: no old value may stand beside a new row's.
@@ -126,29 +119,35 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
             let (set, differs) = (set.join(", "), differs.join(" OR "));
             format!("DO UPDATE SET {set}, {RUN} = excluded.{RUN} WHERE {differs}")
         };
-        // When a key comes twice, the row with the highest seq wins: SQLite takes the other columns
-        // from the row that holds the maximum. A row that is as it was is no change.
+        // In the order of the keys, so that the table's pages are filled one behind the other. When a
+        // key comes twice, the row with the highest seq wins: SQLite takes the other columns from the
+        // row that holds the maximum. A row that is as it was is no change. Rows of items that did
+        // not get through are not published.
         let names = names(columns);
         let sql = format!(
             "INSERT INTO {table} ({names}, {RUN})
-             SELECT {names}, ?2 FROM (SELECT {names}, max(tm_seq) FROM {staged} WHERE tm_run = ?1 GROUP BY {key})
+             SELECT {names}, ?2 FROM (SELECT {names}, max(tm_seq) FROM {staged}
+                WHERE tm_run = ?1 AND tm_seq NOT IN (SELECT seq FROM tm_items
+                  WHERE run_no = ?1 AND state < 4 AND state <> 1)
+                GROUP BY {key})
               WHERE true ON CONFLICT ({key}) {conflict}"
         );
-        let changed = tx.execute(&sql, params![origin.run_no, origin.run])?;
-        // Rows of runs that were given up go too; those of other pipelines' open runs stay.
-        tx.execute(
-            &format!(
-                "DELETE FROM {staged} WHERE tm_run = ?1 OR tm_run NOT IN
-                   (SELECT run_no FROM tm_runs WHERE state IN ('running', 'halted'))"
-            ),
-            params![origin.run_no],
-        )?;
+        let changed = tx.keeping_replaced(&self.name, origin.run_no, |tx| {
+            tx.execute(&sql, params![origin.run_no, origin.run])
+        })?;
         Ok(changed as u64)
     }
 
     fn table(&self) -> &str {
         &self.name
     }
+}
+
+/// The statement that stages a row.
+fn insert(table: &str, columns: &[Column]) -> String {
+    let marks = vec!["?"; columns.len() + 2].join(", ");
+    let (staging, names) = (staging(table), names(columns));
+    format!("INSERT OR REPLACE INTO {staging} (tm_run, tm_seq, {names}) VALUES ({marks})")
 }
 
 fn names(columns: &[Column]) -> String {

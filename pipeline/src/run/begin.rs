@@ -1,0 +1,136 @@
+//! The beginning of a run: each step is prepared, an unfinished run is resumed or a new one begun.
+
+use super::execute::RunOptions;
+use super::live::{Before, Beginning, Live, Scene};
+use super::trial::Trial;
+use crate::build::Blueprint;
+use crate::ledger::{NewRun, items, pipelines, runs};
+use crate::mill::Home;
+use crate::{Context, Fingerprint, Result};
+use std::sync::Arc;
+
+/// What each step says of itself, and the chain's fingerprint.
+pub(super) struct Prepared {
+    fingerprints: Vec<Fingerprint>,
+    chain: Fingerprint,
+    plan: String,
+}
+
+pub(super) async fn prepare(scene: &Arc<Scene>, blueprint: &Blueprint) -> Result<Prepared> {
+    let cx = Context::of_scene(scene);
+    let mut fingerprints = Vec::with_capacity(blueprint.nodes.len());
+    let mut nodes = blueprint.nodes.clone();
+    for (node, step) in nodes.iter_mut().zip(&blueprint.steps) {
+        if let Some(step) = step {
+            node.fingerprint =
+                step.prepare(&cx).await.map_err(|e| e.context(format!("prepare {}", node.name)))?;
+        }
+        fingerprints.push(Fingerprint::of(&(&node.name, node.version, node.fingerprint)));
+    }
+    for files in &blueprint.files {
+        files.check(&cx)?;
+    }
+    // The source is not part of the chain: one feed more makes no answer stale.
+    let chain = Fingerprint::of(fingerprints.get(1..).unwrap_or_default());
+    Ok(Prepared { fingerprints, chain, plan: serde_json::to_string(&nodes)? })
+}
+
+/// Begins or resumes the run. Says how many items it took over, and whether it was resumed.
+pub(super) async fn begin(
+    scene: &Arc<Scene>,
+    blueprint: &Arc<Blueprint>,
+    prepared: Prepared,
+    options: &RunOptions,
+    trial: Option<Trial>,
+) -> Result<(Arc<Live>, u64, bool)> {
+    let home = &scene.home;
+    let new = new_run(scene, blueprint, &prepared, options, trial.is_some());
+    look_back(scene, new.now).await?;
+    let (no, chain, plan, limit) =
+        (scene.pipeline_no, prepared.chain, prepared.plan, blueprint.limit);
+    let (run, resumed, carried) = home
+        .ledger()
+        .transaction(move |tx| {
+            let mut new = new;
+            new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
+            let (run, resumed) = runs::begin(tx, &new)?;
+            let carried = if resumed || new.trial { 0 } else { items::carry(tx, &run, limit)? };
+            Ok((run, resumed, carried))
+        })
+        .await?;
+    let run_no = run.no;
+    let before = home
+        .ledger()
+        .read(move |read| {
+            let waiting = limit.map_or(Ok(vec![]), |_| items::waiting(read, no, run_no))?;
+            Ok(Before {
+                waiting: waiting.into_iter().collect(),
+                last_seq: items::last_seq(read, run_no)?,
+                passed: limit.map_or(Ok(0), |_| items::passed(read, run_no))?,
+            })
+        })
+        .await?;
+    let with = Beginning {
+        run,
+        fingerprints: prepared.fingerprints,
+        chain,
+        before,
+        patience: options.patience,
+        keep_going: options.keep_going,
+        trial,
+    };
+    let live = Live::new(Arc::clone(scene), Arc::clone(blueprint), with);
+    Ok((Arc::new(live), carried, resumed))
+}
+
+fn new_run(
+    scene: &Scene,
+    blueprint: &Blueprint,
+    prepared: &Prepared,
+    options: &RunOptions,
+    trial: bool,
+) -> NewRun {
+    let home = &scene.home;
+    let now = home.clock().now();
+    let local = home.zone().local(now);
+    NewRun {
+        id: run_id(home, &scene.pipeline, now),
+        pipeline_no: scene.pipeline_no,
+        plan_no: 0,
+        source: prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing),
+        source_name: blueprint.source().to_string(),
+        trigger: if trial { "try".into() } else { options.trigger.clone() },
+        scheduled_for: local.format("%Y-%m-%dT%H:%M:%S").to_string(),
+        dt: local.format("%Y-%m-%d").to_string(),
+        now: now.timestamp_millis(),
+        trial,
+    }
+}
+
+/// Says so when the clock is behind the newest run: files are dated by it, nothing else depends on
+/// it.
+async fn look_back(scene: &Scene, now: i64) -> Result<()> {
+    let no = scene.pipeline_no;
+    let newest = "SELECT max(started_at) FROM tm_runs WHERE pipeline_no = ?1";
+    let newest = scene
+        .home
+        .ledger()
+        .read(move |read| read.one(newest, [no], |row| row.get::<_, Option<i64>>(0)))
+        .await?
+        .flatten();
+    // Clocks are put right by seconds all the time.
+    if let Some(ahead) = newest.map(|newest| newest - now).filter(|ahead| *ahead > 60_000) {
+        scene.say(format!(
+            "the clock is {} minutes behind the newest run: nothing is lost, but this run is filed under the clock's date; set the clock right",
+            ahead / 60_000
+        ));
+    }
+    Ok(())
+}
+
+/// A safe file name that sorts by time: `20261120T020000Z-7f3a9c`.
+fn run_id(home: &Home, pipeline: &str, now: chrono::DateTime<chrono::Utc>) -> String {
+    let seed = (home.mill(), pipeline, now.timestamp_nanos_opt(), std::process::id());
+    let tail = Fingerprint::of(&seed).to_hex();
+    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), &tail[..6])
+}
