@@ -80,4 +80,5 @@ pub const POINTS: &[&str] = &[
     "offload.retiring",
     "offload.retired",
     "clean.middle",
+    "rollback.inside",
 ];

@@ -64,6 +64,13 @@ pub(super) fn rows(yard: &Yard) -> Vec<String> {
     texts(&ledger(yard).unwrap(), ROWS)
 }
 
+/// The newest run that changed rows.
+pub(super) fn newest(yard: &Yard) -> String {
+    // By number: the ids of runs that began in the same second do not sort.
+    let sql = "SELECT id FROM tm_runs WHERE changed_rows > 0 ORDER BY run_no DESC LIMIT 1";
+    texts(&ledger(yard).unwrap(), sql).remove(0)
+}
+
 /// Items whose answer is in the ledger.
 pub(super) fn journaled(yard: &Yard) -> HashSet<String> {
     let Some(ledger) = ledger(yard) else { return HashSet::new() };
@@ -82,11 +89,9 @@ fn archive(yard: &Yard, unbroken: &[String]) {
     let mut lines: Vec<String> = of(&runs, DATASET).flat_map(lines).collect();
     lines.sort();
     same(&lines, unbroken, "the archived lines");
-    // By number: the ids of runs that began in the same second do not sort.
-    let sql = "SELECT id FROM tm_runs WHERE changed_rows > 0 ORDER BY run_no DESC LIMIT 1";
-    let newest = texts(&ledger(yard).unwrap(), sql);
-    let Some(newest) = of(&runs, "sqlite").find(|run| run.run == newest[0]) else {
-        panic!("the snapshot of {} is not in the archive", newest[0]);
+    let newest = newest(yard);
+    let Some(newest) = of(&runs, "sqlite").find(|run| run.run == newest) else {
+        panic!("the snapshot of {newest} is not in the archive");
     };
     let snapshot = open(&newest.folder.join(format!("{PIPELINE}.sqlite")));
     same(&texts(&snapshot, ROWS), unbroken, "the snapshot");

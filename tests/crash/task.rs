@@ -1,4 +1,5 @@
-//! What a child process does: one run of a pipeline with every kind of durable step in it.
+//! What a child process does: one run of a pipeline with every kind of durable step in it, or a
+//! rollback.
 
 use crate::support::fake_ollama::TINY;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tidemill_pipeline::keep::Keep;
-use tidemill_pipeline::mill::{Home, HomeOptions};
+use tidemill_pipeline::mill::{Home, HomeOptions, Order};
 use tidemill_pipeline::run::RunOptions;
 use tidemill_pipeline::sink::{Saved, Sealing};
 use tidemill_pipeline::tier::atomic;
@@ -28,6 +29,8 @@ pub(super) const ARCHIVE: &str = "TIDEMILL_CHILD_ARCHIVE";
 pub(super) const MODEL: &str = "TIDEMILL_CHILD_MODEL";
 /// How many items the source has.
 pub(super) const ITEMS: &str = "TIDEMILL_CHILD_ITEMS";
+/// The run to take back, when that is what a child is to do.
+pub(super) const ROLLBACK: &str = "TIDEMILL_CHILD_ROLLBACK";
 /// A file that gets a line for each answer that `remember` has returned.
 pub(super) const WITNESS: &str = "TIDEMILL_CHILD_WITNESS";
 
@@ -49,6 +52,10 @@ pub(super) fn run() {
     let job = job(setting(ITEMS).parse().unwrap(), grind, setting(ARCHIVE).into());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let home = Arc::new(Home::open(&PathBuf::from(home), HomeOptions::owner()).unwrap());
+        if let Ok(run) = std::env::var(ROLLBACK) {
+            home.carry_out(Order::Rollback { run }).await.unwrap();
+            return;
+        }
         let report = home.run(&job, RunOptions::default()).await.unwrap();
         assert_eq!(report.items.parked + report.items.waiting, 0, "{report:?}");
         assert_eq!(report.offload.state, "done", "{report:?}");

@@ -83,8 +83,29 @@ impl Yard {
         self.died(&ended, at, since, None)
     }
 
+    /// Takes a run back.
+    pub(super) fn roll_back(&mut self, run: &str) {
+        let ended = self.command(0, None).env(task::ROLLBACK, run).output().unwrap();
+        assert!(
+            !self.died(&ended, Instant::now(), Instant::now(), None),
+            "killed by somebody else"
+        );
+    }
+
+    /// Takes a run back and dies at the first pass of a crash point. False when it went through.
+    pub(super) fn killed_in_rollback(&mut self, run: &str, point: &str) -> bool {
+        let since = Instant::now();
+        let ended = self.command(0, Some(point)).env(task::ROLLBACK, run).output().unwrap();
+        self.died(&ended, Instant::now(), since, Some(point))
+    }
+
     fn start(&mut self, items: usize, crash: Option<&str>) -> (Child, Instant) {
         self.sizes.push(items);
+        let since = Instant::now();
+        (self.command(items, crash).spawn().unwrap(), since)
+    }
+
+    fn command(&mut self, items: usize, crash: Option<&str>) -> Command {
         self.aims.push(crash.unwrap_or("its end, or a kill from outside").to_owned());
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
@@ -101,8 +122,7 @@ impl Yard {
         if let Some(crash) = crash {
             command.env("TIDEMILL_CRASH_AT", crash);
         }
-        let since = Instant::now();
-        (command.spawn().unwrap(), since)
+        command
     }
 
     /// Judges how a process ended: it was killed, or went through (false) and has lost nothing.
