@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
-use support::child::{Found, Order, measure};
+use support::child::{Found, Order, best, measure};
 use support::figures::{Bound, Figure, Figures};
 use support::mill::{self, Numbered, Ran};
 use support::{bare as by_hand, program};
@@ -56,22 +56,10 @@ fn main() -> ExitCode {
 fn case(items: Option<u64>, figures: &mut Figures) -> Result<()> {
     let items = items.unwrap_or(ITEMS);
     let works = ["without", "ascending", "random", "ascending-bare", "random-bare"];
-    let mut best: [Option<(f64, Found)>; 5] = Default::default();
-    for _ in 0..ROUNDS {
-        for (work, best) in works.iter().zip(&mut best) {
-            let found = measure(work, items)?;
-            let seconds = found.get("seconds")?;
-            if best.as_ref().is_none_or(|(least, _)| seconds < *least) {
-                *best = Some((seconds, found));
-            }
-        }
-    }
-    let [Some(without), Some(up), Some(random), Some(up_bare), Some(random_bare)] = best else {
-        return Err(Error::halt("nothing was measured"));
-    };
+    let [without, up, random, up_bare, random_bare] = best(works, items, ROUNDS)?;
     speed(figures, items, "ascending", [&without, &up, &up_bare], LEFT[0])?;
     speed(figures, items, "random", [&without, &random, &random_bare], LEFT[1])?;
-    let (what, value) = ("a run without a table", without.0);
+    let (what, value) = ("a run without a table", without.get("seconds")?);
     figures.add(&Figure { what, value, unit: "s", reference: None, bound: Bound::NONE });
     ["ascending", "random"].iter().try_for_each(|keys| waits(figures, items, keys))
 }
@@ -89,27 +77,26 @@ fn waits(figures: &mut Figures, items: u64, keys: &str) -> Result<()> {
     Ok(())
 }
 
-/// Rows per second, and how long the publish alone took.
+/// Rows per second, how long the publish alone took, and the CPU time.
 fn speed(
     figures: &mut Figures,
     items: u64,
     keys: &str,
-    [without, with, bare]: [&(f64, Found); 3],
+    [without, with, bare]: [&Found; 3],
     left: f64,
 ) -> Result<()> {
+    let mut add = |what: &str, value, unit, reference, bound| {
+        let what = &format!("{what}, {keys} keys");
+        figures.add(&Figure { what, value, unit, reference: Some(reference), bound });
+    };
+    let more = |name| Ok::<_, Error>(with.get(name)? - without.get(name)?);
     let thousands = |seconds: f64| items as f64 / seconds / 1e3;
-    let (what, value) = (&format!("stored rows, {keys} keys"), thousands(with.0 - without.0));
-    let by_hand = thousands(bare.0);
-    let (reference, bound) =
-        (Some((by_hand, "by hand")), Bound { least: left * by_hand, ..Bound::NONE });
-    figures.add(&Figure { what, value, unit: "k/s", reference, bound });
-    let (what, value) = (&format!("the publish, {keys} keys"), with.1.get("publish")?);
-    let reference = Some((without.1.get("publish")?, "without a table"));
-    figures.add(&Figure { what, value, unit: "s", reference, bound: Bound::NONE });
-    let (what, value) =
-        (&format!("CPU time more, {keys} keys"), with.1.get("cpu")? - without.1.get("cpu")?);
-    let reference = Some((bare.1.get("cpu")?, "by hand"));
-    figures.add(&Figure { what, value, unit: "s", reference, bound: Bound::NONE });
+    let (value, by_hand) = (thousands(more("seconds")?), thousands(bare.get("seconds")?));
+    let bound = Bound { least: left * by_hand, ..Bound::NONE };
+    add("stored rows", value, "k/s", (by_hand, "by hand"), bound);
+    let usual = (without.get("publish")?, "without a table");
+    add("the publish", with.get("publish")?, "s", usual, Bound::NONE);
+    add("CPU time more", more("cpu")?, "s", (bare.get("cpu")?, "by hand"), Bound::NONE);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Promise: the examples run as they stand.
 
 use crate::support::fake_web::FakeWeb;
+use crate::support::program::files_like;
 use std::sync::Arc;
 use tidemill::pipeline::mill::{Home, HomeOptions};
 use tidemill::pipeline::run::{RunOptions, RunReport};
@@ -12,6 +13,12 @@ mod daily;
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/first.rs"]
 mod first;
+#[expect(dead_code, reason = "its `main` is not called here")]
+#[path = "../examples/own_sink.rs"]
+mod own_sink;
+#[expect(dead_code, reason = "its `main` is not called here")]
+#[path = "../examples/own_stage.rs"]
+mod own_stage;
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/structured.rs"]
 mod structured;
@@ -51,4 +58,25 @@ async fn daily_reads_feeds_and_keeps_what_it_read() {
     assert_eq!((report.items.done, report.offload.state.as_str()), (2, "done"));
     let again = run(&folder, &job).await;
     assert_eq!((again.items.done, again.items.unchanged, again.changed_rows), (0, 2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_stage_fetches_what_it_made_of_the_address() {
+    let html = "<h1>Tides</h1><p>The print version of a page about tides and mills.</p>";
+    let (web, folder) = (FakeWeb::start().page("/tides/print", html), tempfile::tempdir().unwrap());
+    let report = run(&folder, &own_stage::prints([web.url("/tides"), web.url("/?q=tide")])).await;
+    assert_eq!((report.items.done, report.items.parked), (1, 1));
+    let sql = "SELECT count(*) FROM prints WHERE text LIKE '%print version%'";
+    assert_eq!(count(&folder, sql), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_sink_leaves_its_list_in_the_archive() {
+    let (web, folder) = (FakeWeb::start().site(2), tempfile::tempdir().unwrap());
+    let report = run(&folder, &own_sink::links(&web.url("/feed.xml"))).await;
+    assert_eq!((report.items.done, report.offload.state.as_str()), (2, "done"));
+    let lists = files_like(&folder.path().join("nas"), "addresses.txt");
+    let [list] = lists.as_slice() else { panic!("{lists:?}") };
+    let text = std::fs::read_to_string(list).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains("/articles/")).count(), 2);
 }

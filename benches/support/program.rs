@@ -49,7 +49,10 @@ fn as_parent(cases: &[Case]) -> Result<u32> {
         return Err(Error::halt(format!("no case is named {name}; there are: {}", all.join(", "))));
     }
     let place = child::fresh_folder()?;
-    let mut figures = Figures::begin(&guard::file_system(place.path())?.to_string());
+    let mut figures = Figures::begin(&match guard::file_system(place.path())?.name.as_str() {
+        "tmpfs" => "tmpfs: memory, not a disk; name another folder in TIDEMILL_BENCH_DIR".into(),
+        name => name.to_string(),
+    });
     drop(place);
     for (name, case) in cases {
         if named.is_empty() || named.iter().any(|wanted| wanted == name) {
@@ -67,12 +70,18 @@ fn arguments() -> Result<(Option<u64>, Vec<String>)> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => {}
-            "--items" => items = Some(arguments.next().unwrap_or_default().parse()?),
+            "--items" => items = Some(number(&arguments.next().unwrap_or_default())?),
             other if other.starts_with('-') => {
                 return Err(Error::halt(format!("`{other}` is unknown: [--items N] [CASE ...]")));
             }
             case => named.push(case.to_string()),
         }
     }
-    Ok((items.filter(|items| *items >= 4), named))
+    Ok((items, named))
+}
+
+/// A number of items: at least four, since one case takes a quarter of them.
+fn number(text: &str) -> Result<u64> {
+    let number = text.parse().ok().filter(|number| *number >= 4);
+    number.ok_or_else(|| Error::halt(format!("--items needs a number from 4 on, not `{text}`")))
 }

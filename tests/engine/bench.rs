@@ -1,39 +1,46 @@
-//! A mill in a folder of its own with a clock that tests turn, and a look into its database.
+//! A rig that unwraps, and waits for what must happen no longer than it must.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use chrono::{TimeDelta, TimeZone, Utc};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row};
+use chrono::TimeDelta;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, ManualClock, Zone};
-use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
+use tidemill_pipeline::ledger::{CallCap, ParkedFilter, ParkedItem};
 use tidemill_pipeline::mill::{Home, HomeOptions};
-use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
+use tidemill_pipeline::run::{Event, Progress, RunOptions, RunReport, Stop};
+use tidemill_pipeline::testing::{self, Rig};
 use tidemill_pipeline::{Job, Result};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
 /// A mill whose folder goes when the test ends.
 pub(super) struct Bench {
     home: Arc<Home>,
     clock: Arc<ManualClock>,
-    folder: TempDir,
+    rig: Rig,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(Utc.with_ymd_and_hms(2026, 1, 1, 6, 0, 0).unwrap()));
-        let home = open(&folder.path().join("mill"), &clock).unwrap();
-        Self { home, clock, folder }
+        let rig = Rig::new().unwrap();
+        Self { home: Arc::clone(rig.home()), clock: Arc::clone(rig.clock()), rig }
+    }
+
+    /// With a cap on call memory: its age in seconds, its size in bytes.
+    pub(super) fn with_calls(age: u64, bytes: u64) -> Self {
+        let bench = Self::new();
+        let clock: Arc<dyn Clock> = bench.clock.clone();
+        let calls = CallCap { age: Duration::from_secs(age), bytes };
+        let options = HomeOptions { clock, calls, ..HomeOptions::owner() };
+        let home = Home::open(&bench.beside("capped"), options).unwrap();
+        Self { home: Arc::new(home), ..bench }
     }
 
     /// A folder beside the home.
     pub(super) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
+        self.rig.folder().canonicalize().unwrap().join(name)
     }
 
     pub(super) fn home(&self) -> &Arc<Home> {
@@ -45,9 +52,25 @@ impl Bench {
         soon(self.start(job, &Stop::default())).await.unwrap()
     }
 
+    /// As [`run`](Bench::run), with options.
+    pub(super) async fn run_with(
+        &self,
+        job: impl Into<Job>,
+        options: RunOptions,
+    ) -> Result<RunReport> {
+        self.turn_clock(TimeDelta::days(1));
+        let job = job.into();
+        soon(self.home.run(&job, options)).await
+    }
+
+    /// Turns the clock.
+    pub(super) fn turn_clock(&self, by: TimeDelta) {
+        self.clock.set(self.clock.now() + by);
+    }
+
     /// Lets a day pass, then starts the job on a task of its own.
     pub(super) fn start(&self, job: impl Into<Job>, stop: &Stop) -> JoinHandle<Result<RunReport>> {
-        self.clock.set(self.clock.now() + TimeDelta::days(1));
+        self.turn_clock(TimeDelta::days(1));
         let (home, job) = (Arc::clone(&self.home), job.into());
         let options = RunOptions { stop: stop.clone(), ..RunOptions::default() };
         tokio::spawn(async move { home.run(&job, options).await })
@@ -68,6 +91,19 @@ impl Bench {
     }
 }
 
+/// Progress that hands on what the run says to the person.
+#[derive(Debug)]
+pub(super) struct Told(pub(super) UnboundedSender<String>);
+
+impl Progress for Told {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Said(line) = event {
+            // Nobody may listen any more.
+            let _ = self.0.send((*line).to_string());
+        }
+    }
+}
+
 /// Opens a home as its owner, in UTC.
 pub(super) fn open(root: &Path, clock: &Arc<ManualClock>) -> Result<Arc<Home>> {
     let clock: Arc<dyn Clock> = clock.clone();
@@ -82,21 +118,7 @@ pub(super) async fn soon<T>(work: impl Future<Output = T>) -> T {
 
 /// The rows that a query on a file yields, each as `a|b|c`.
 pub(super) fn rows(file: &Path, sql: &str) -> Vec<String> {
-    let file = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    file.busy_timeout(Duration::from_secs(5)).unwrap();
-    let mut statement = file.prepare(sql).unwrap();
-    let columns = statement.column_count();
-    let shown = statement.query_map([], |row| (0..columns).map(|n| shown(row, n)).collect());
-    shown.unwrap().map(|row: rusqlite::Result<Vec<_>>| row.unwrap().join("|")).collect()
-}
-
-fn shown(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Null => "NULL".into(),
-        ValueRef::Integer(n) => n.to_string(),
-        ValueRef::Real(n) => n.to_string(),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into(),
-    })
+    testing::rows(file, sql).unwrap()
 }
 
 /// All files below a folder, by path below it; none when it is not there.

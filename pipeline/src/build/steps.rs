@@ -51,7 +51,8 @@ pub(super) async fn spool<T: Item>(
         Ok(item) if item.len() <= MAX_BYTES => item,
         result => {
             let error = result.map_or_else(|e| e.because("no_json"), |item| too_large(item.len()));
-            live.setback(envelope.seq, &envelope.key, "save", error).await?;
+            let name = live.blueprint.nodes.get(no).map_or("save", |node| node.name.as_str());
+            live.setback(envelope.seq, &envelope.key, name, error).await?;
             return Ok(None);
         }
     };

@@ -8,6 +8,7 @@ use crate::channel::Receiver;
 use crate::{Error, Result, crash};
 use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 const GROUP_WRITES: usize = 4096;
@@ -54,10 +55,16 @@ impl Broken {
     }
 }
 
+/// After so much writing without a pause there is one …
+const STRETCH: Duration = Duration::from_millis(1500);
+/// … long enough for another program that waits for the file: SQLite looks again every 100 ms.
+const GAP: Duration = Duration::from_millis(105);
+
 /// Runs until the last sender is gone.
 pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broken: &Broken) {
     let mut held = None;
-    while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
+    let mut since = Instant::now();
+    while let Some(first) = held.take().or_else(|| next(&mut queue, &mut since)) {
         let mut group = vec![first];
         let mut bytes = group[0].bytes;
         while !group[0].alone && group.len() < GROUP_WRITES && bytes < GROUP_BYTES {
@@ -74,6 +81,10 @@ pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broke
             }
         }
         commit(&mut connection, group, broken);
+        if since.elapsed() > STRETCH {
+            std::thread::sleep(GAP);
+            since = Instant::now();
+        }
     }
     // Fresh statistics for the planner, and a small WAL for who copies or looks at the file. What
     // fails here costs speed, never data.
@@ -81,6 +92,19 @@ pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broke
     if let Err(error) = connection.execute_batch(last) {
         tracing::debug!(%error, "the ledger was closed without its last checkpoint");
     }
+}
+
+/// The next write. While none is there others get at the file: the stretch begins anew.
+fn next(queue: &mut Receiver<Queued>, since: &mut Instant) -> Option<Queued> {
+    if let Some(next) = queue.try_recv() {
+        return Some(next);
+    }
+    let begun = Instant::now();
+    let next = queue.blocking_recv();
+    if begun.elapsed() > GAP {
+        *since = Instant::now();
+    }
+    next
 }
 
 /// Runs one group in one transaction and tells those who wait.
@@ -132,6 +156,17 @@ fn try_commit(
             }
             continue;
         };
+        if queued.alone {
+            // Nothing else is in the transaction: it is undone as a whole when this fails.
+            let result = (queued.op)(&Tx(Read(&transaction)));
+            let failed = result.is_err();
+            waiting.push((ack, result));
+            return if failed {
+                transaction.rollback().map_err(|e| refused("ROLLBACK", e))
+            } else {
+                finish(transaction)
+            };
+        }
         // Someone waits for this write: its failure is theirs alone, the group goes on.
         match savepoint(&transaction, queued.op) {
             Ok(result) => waiting.push((ack, result)),
@@ -145,13 +180,15 @@ fn try_commit(
     waiting.extend(group.filter_map(|queued| queued.ack).map(|ack| (ack, Ok(()))));
     match failed {
         Some(error) => Err(error),
-        None => {
-            crash::point("ledger.begun");
-            transaction.commit().map_err(|e| refused("COMMIT", e))?;
-            crash::point("ledger.committed");
-            Ok(())
-        }
+        None => finish(transaction),
     }
+}
+
+fn finish(transaction: rusqlite::Transaction<'_>) -> Result<()> {
+    crash::point("ledger.begun");
+    transaction.commit().map_err(|e| refused("COMMIT", e))?;
+    crash::point("ledger.committed");
+    Ok(())
 }
 
 /// Runs a write inside a savepoint. The outer error means that the savepoint itself failed.

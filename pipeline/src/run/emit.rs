@@ -64,7 +64,7 @@ impl<T: Item> Emit<T> {
             return Ok(Sent::Stop);
         }
         let sent = self.hand_over(vec![yielded], own).await?;
-        Ok(sent.first().copied().unwrap_or(Sent::Stop))
+        Ok(sent.last().copied().unwrap_or(Sent::Stop))
     }
 
     /// Records many items in one go and passes them on: for sources that have thousands at hand. A

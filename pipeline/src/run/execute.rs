@@ -242,10 +242,13 @@ fn watch_the_time(live: &Arc<Live>) -> Result<()> {
     let local = home.zone().local(now);
     let today = local.date().and_time(until);
     let end = if today > local { today } else { today + Days::new(1) };
-    let left = (end - local).to_std().unwrap_or_default();
+    let end = now + (end - local);
     let (clock, scene) = (Arc::clone(home.clock()), Arc::clone(&live.scene));
     live.accompany(async move {
-        clock.sleep(left).await;
+        // In small steps, since the clock may be set, and the machine may sleep.
+        while clock.now() < end {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
         scene.say(format!(
             "it is {}: what is done is published, the rest waits for the next run",
             until.format("%H:%M")

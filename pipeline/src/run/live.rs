@@ -140,6 +140,7 @@ impl Live {
     pub(crate) fn new(scene: Arc<Scene>, blueprint: Arc<Blueprint>, with: Beginning) -> Self {
         Self {
             times: blueprint.nodes.iter().map(|_| Times::default()).collect(),
+            tally: Tally::new(blueprint.nodes.len(), with.keep_going),
             scene,
             blueprint,
             run: with.run,
@@ -151,7 +152,6 @@ impl Live {
             passed: AtomicU64::new(with.before.passed),
             before: with.before,
             trial: with.trial,
-            tally: Tally::new(with.keep_going),
             keys: OnceCell::new(),
             rooms: Mutex::new(Vec::new()),
             begun: Instant::now(),
@@ -231,8 +231,9 @@ impl Live {
         self.keys.get()
     }
 
-    /// Shows what came out of a step to who tries one item.
+    /// Something came out of a step; who tries one item is shown what.
     pub(crate) fn look<T: Serialize>(&self, no: usize, item: &T) -> Result<()> {
+        self.tally.pass(no);
         match &self.trial {
             None => Ok(()),
             Some(trial) => trial.saw(no, self.age(), item),

@@ -54,7 +54,8 @@ impl Live {
         self.ledger().write(256, move |tx| items::settle(tx, run_no, seq, state, &setback)).await?;
         self.tell(state, key, Some(error.reason()));
         if state == ItemState::Parked {
-            self.tally.failed(stage, &error)?;
+            let no = self.blueprint.nodes.iter().position(|node| node.name == stage).unwrap_or(0);
+            self.tally.failed(no, stage, &error)?;
         }
         Ok(())
     }

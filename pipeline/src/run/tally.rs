@@ -20,6 +20,8 @@ pub(crate) struct Tally {
     /// Whether failures are still looked at: until one item ends otherwise.
     watching: AtomicBool,
     alike: Mutex<Option<Alike>>,
+    /// The steps that an item got through.
+    passed: Vec<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -31,8 +33,9 @@ struct Alike {
 
 impl Tally {
     /// With `keep_going` the run does not halt though all fail alike.
-    pub(crate) fn new(keep_going: bool) -> Self {
+    pub(crate) fn new(steps: usize, keep_going: bool) -> Self {
         Self {
+            passed: (0..steps).map(|_| AtomicBool::new(false)).collect(),
             recorded: AtomicU64::new(0),
             done: AtomicU64::new(0),
             unchanged: AtomicU64::new(0),
@@ -66,9 +69,18 @@ impl Tally {
         }
     }
 
-    /// Looks at a failure; an error when all items so far have failed alike.
-    pub(crate) fn failed(&self, stage: &str, error: &Error) -> Result<(), Error> {
-        if !self.watching.load(Relaxed) {
+    /// An item got through a step.
+    pub(crate) fn pass(&self, no: usize) {
+        if let Some(passed) = self.passed.get(no).filter(|passed| !passed.load(Relaxed)) {
+            passed.store(true, Relaxed);
+        }
+    }
+
+    /// Looks at a failure in a step; an error when all items so far have failed alike.
+    pub(crate) fn failed(&self, no: usize, stage: &str, error: &Error) -> Result<(), Error> {
+        // One that got through this step may not be at the end of its way yet.
+        let passed = self.passed.get(no).is_some_and(|passed| passed.load(Relaxed));
+        if passed || !self.watching.load(Relaxed) {
             return Ok(());
         }
         let mut alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);

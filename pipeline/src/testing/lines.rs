@@ -1,4 +1,4 @@
-//! Small parts for tests and examples: a source that needs no network.
+//! A source of lines that needs no network.
 
 use crate::{Context, Emit, Fingerprint, Result, Sent, Source, Step, Yielded};
 
