@@ -10,6 +10,7 @@
 mod archive;
 mod bad_input;
 mod conformance;
+mod crash;
 mod demo;
 mod digest;
 mod engine;

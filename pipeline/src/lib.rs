@@ -28,6 +28,10 @@ pub mod build;
 mod channel;
 pub mod clock;
 mod context;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub mod crash;
+#[cfg(not(feature = "crash-points"))]
 mod crash;
 mod error;
 mod fingerprint;

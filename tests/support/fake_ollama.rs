@@ -166,6 +166,12 @@ impl FakeOllama {
         self.mind.wait(&format!("{n} calls of the model"), |mind| mind.started >= n);
     }
 
+    /// Blocks the thread until nothing is open any more of clients that are gone; needs that no
+    /// call is held.
+    pub(crate) fn settle(&self) {
+        self.server.settle();
+    }
+
     /// Every different request in the order first asked, with its counts.
     pub(crate) fn prompts(&self) -> Vec<Prompt> {
         self.mind.with(|mind| mind.prompts.clone())

@@ -1,11 +1,12 @@
 //! What every fake server stands on: scripted HTTP over loopback, gates that hold it, judges.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod gate;
 mod reply;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -21,6 +22,9 @@ use tokio::sync::oneshot;
 pub(crate) use gate::{Gate, Watched};
 use reply::{Body, BrokenOff, Script};
 pub(crate) use reply::{Piece, Reply};
+
+/// How long a port may be in use that was free a moment ago.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request as the server saw it.
 #[derive(Clone)]
@@ -50,6 +54,7 @@ struct Log {
     hits: HashMap<String, usize>,
     in_flight: usize,
     max_in_flight: usize,
+    connections: usize,
 }
 
 struct Shared {
@@ -130,6 +135,18 @@ impl Server {
         })
     }
 
+    /// Blocks until every connection is closed that was made before this call: what clients that
+    /// are gone had sent is read and counted. Needs that no living client keeps one open.
+    pub(crate) fn settle(&self) {
+        // Connections are taken in order: once this one is answered, all before it are counted.
+        let mut last = std::net::TcpStream::connect(self.address).unwrap();
+        last.write_all(b"GET /settle HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .unwrap();
+        last.read_to_end(&mut Vec::new()).unwrap();
+        drop(last);
+        self.shared.log.wait("closed connections", |log| log.connections == 0);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,7 +171,14 @@ fn reserve(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     // Connections in TIME_WAIT must not keep a server from coming back.
     socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap_or_else(|e| panic!("cannot bind {address}: {e}"));
+    let begun = Instant::now();
+    while let Err(error) = socket.bind(address) {
+        // A process that another test is just starting holds a copy of the socket that was closed
+        // here, until it has become another program.
+        let copied = error.kind() == ErrorKind::AddrInUse && begun.elapsed() < PATIENCE;
+        assert!(copied, "cannot bind {address}: {error}");
+        std::thread::yield_now();
+    }
     socket
 }
 
@@ -179,13 +203,24 @@ fn listen(socket: TcpSocket, shared: Arc<Shared>) -> State {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.expect("cannot accept");
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        shared.log.with(|log| log.connections += 1);
+        tokio::spawn(serve(stream, Open(Arc::clone(&shared))));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+/// Counts a connection as open for as long as it lives.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.log.with(|log| log.connections -= 1);
+    }
+}
+
+async fn serve(stream: TcpStream, open: Open) {
+    let shared = &open.0;
     stream.set_nodelay(true).unwrap();
-    let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+    let service = service_fn(move |request| answer(Arc::clone(shared), request));
     // A broken connection is either the client's doing or what the script asked for.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -8,7 +8,7 @@ use super::parcel::{Parcel, Shipped};
 use super::trash::{Tombstone, bury};
 use super::walk::{files_below, remove_file, remove_folder};
 use super::{atomic, copy, guard};
-use crate::{Error, Result};
+use crate::{Error, Result, crash};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -132,7 +132,10 @@ impl<'a> Shipment<'a> {
             atomic::sync_dir(folder)?;
         }
         match self.first_difference(&self.incoming, &artifacts)? {
-            None => Ok(artifacts),
+            None => {
+                crash::point("ship.copied");
+                Ok(artifacts)
+            }
             Some(path) => Err(Error::wait(format!("{} reads back other bytes", path.display()))
                 .because("read_back")
                 .help("check the disk, its cable and the memory; the source stays on scratch")),
@@ -145,7 +148,9 @@ impl<'a> Shipment<'a> {
         guard::recheck(self.tier)?;
         make_folders(&self.tier.root, atomic::folder_of(&self.folder))?;
         self.step();
-        atomic::rename(&self.incoming, &self.folder)
+        atomic::rename(&self.incoming, &self.folder)?;
+        crash::point("ship.renamed");
+        Ok(())
     }
 
     /// Writes the manifest: from here on the run is in the archive.
@@ -157,6 +162,7 @@ impl<'a> Shipment<'a> {
         let manifest = self.parcel.manifest(&self.tier.id, artifacts);
         self.step();
         manifest.write_new(&self.folder)?;
+        crash::point("ship.manifest");
         self.step();
         self.make_durable()?;
         Ok(self.shipped(manifest, false))

@@ -1,6 +1,8 @@
 //! What the fake server knows and counts, and what it makes of a chat request.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
 
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -16,13 +18,16 @@ const KEPT_BY_A_CUT: u64 = 5;
 /// One request to the model and what became of it; identical requests are one.
 #[derive(Debug, Clone)]
 pub(crate) struct Prompt {
-    identity: u64,
     /// `role: content` of each message, a line each.
     pub(crate) text: String,
     /// How often it was asked.
     pub(crate) started: usize,
     /// How often the whole answer was sent.
     pub(crate) answered: usize,
+    /// When it was asked, each time.
+    pub(crate) started_at: Vec<Instant>,
+    /// When the last byte of each whole answer was handed to the socket.
+    pub(crate) sent_at: Vec<Instant>,
 }
 
 /// A model by name and content.
@@ -68,6 +73,8 @@ pub(super) struct Mind {
     pub(super) holding: bool,
     pub(super) gate: Gate,
     pub(super) prompts: Vec<Prompt>,
+    /// Where each prompt is in the list, by its call's identity.
+    places: HashMap<u64, usize>,
     pub(super) started: usize,
     pub(super) calls: usize,
     pub(super) truncated: usize,
@@ -90,6 +97,7 @@ impl Mind {
             holding: false,
             gate: Gate::closed(),
             prompts: Vec::new(),
+            places: HashMap::new(),
             started: 0,
             calls: 0,
             truncated: 0,
@@ -128,8 +136,11 @@ impl Mind {
     /// The whole answer of a prompt was sent.
     pub(super) fn answered(&mut self, identity: u64) {
         self.calls += 1;
-        let same = self.prompts.iter_mut().filter(|prompt| prompt.identity == identity);
-        same.for_each(|prompt| prompt.answered += 1);
+        let place = self.places.get(&identity).copied();
+        if let Some(prompt) = place.and_then(|place| self.prompts.get_mut(place)) {
+            prompt.answered += 1;
+            prompt.sent_at.push(Instant::now());
+        }
     }
 
     /// How many tokens of the prompt the model sees.
@@ -159,12 +170,16 @@ impl Mind {
 
     fn begin(&mut self, call: &Call) {
         self.started += 1;
-        if let Some(known) = self.prompts.iter_mut().find(|p| p.identity == call.identity) {
+        let now = Instant::now();
+        let place = *self.places.entry(call.identity).or_insert(self.prompts.len());
+        if let Some(known) = self.prompts.get_mut(place) {
             known.started += 1;
+            known.started_at.push(now);
             return;
         }
-        let (identity, text) = (call.identity, call.prompt.clone());
-        self.prompts.push(Prompt { identity, text, started: 1, answered: 0 });
+        let text = call.prompt.clone();
+        let (started_at, sent_at) = (vec![now], Vec::new());
+        self.prompts.push(Prompt { text, started: 1, answered: 0, started_at, sent_at });
     }
 
     /// The reply, and whether it is a whole answer.

@@ -1,5 +1,7 @@
 //! Tests of the fake model server.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -210,4 +212,28 @@ fn a_model_that_was_away_comes_back_and_remembers() {
     model.release_all();
     assert_eq!(chat(&model, &request("b")).status, 200);
     assert_eq!((model.started(), model.calls(), model.repeated().len()), (3, 2, 0));
+}
+
+#[test]
+fn what_a_dead_client_had_sent_is_counted_once_it_has_settled() {
+    let model = FakeOllama::start();
+    chat(&model, &request("a"));
+    let body = request("b").to_string();
+    let host = model.url().replace("http://", "");
+    for _ in 0..20 {
+        let mut dying = TcpStream::connect(&host).unwrap();
+        let length = body.len();
+        write!(
+            dying,
+            "POST /api/chat HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+    }
+    model.settle();
+    let prompts = model.prompts();
+    let counts = |p: &super::super::fake_ollama::Prompt| (p.started, p.started_at.len());
+    assert_eq!(prompts.iter().map(counts).collect::<Vec<_>>(), [(1, 1), (20, 20)]);
+    assert_eq!((prompts[0].answered, prompts[0].sent_at.len()), (1, 1));
+    assert!(prompts[0].started_at[0] <= prompts[0].sent_at[0]);
+    assert!(prompts[0].sent_at[0] <= prompts[1].started_at[0]);
 }
