@@ -9,6 +9,7 @@
 
 mod archive;
 mod bad_input;
+mod cli;
 mod demo;
 mod digest;
 mod engine;
