@@ -45,8 +45,8 @@ impl Termination for Outcome {
 
 /// Turns a mill into a program.
 pub trait Main {
-    /// Reads the command line and does what it says: `run`, `plan`, `status`, `parked`, `prune`,
-    /// `verify`, `read`, `doctor`.
+    /// Reads the command line and does what it says: `run`, `try`, `plan`, `status`, `runs`,
+    /// `parked`, `rollback`, `prune`, `verify`, `read`, `doctor`.
     fn main(self) -> Outcome;
 }
 

@@ -9,6 +9,7 @@
 
 mod archive;
 mod bad_input;
+mod cli;
 mod conformance;
 mod crash;
 mod demo;

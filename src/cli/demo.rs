@@ -1,6 +1,6 @@
 //! `demo`: the whole job on a small bundled site, without network or configuration.
 
-use super::flags::Flags;
+use super::flags::{Flags, RunFlags};
 use super::{drive, home, out, run as run_verb};
 use crate::Outcome;
 use crate::digest::{DigestOptions, job};
@@ -34,7 +34,7 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     let job = job(&options);
     mark(&place)?;
     run_verb::where_am_i(flags, &home, &job).await?;
-    let (outcome, report) = drive::drive(flags, &home, &job, false).await?;
+    let (outcome, report) = drive::drive(flags, &home, &job, &RunFlags::default()).await?;
     let (root, program) = (home.root().display(), out::program());
     for line in [
         String::new(),

@@ -1,6 +1,6 @@
 //! `digest`: the ready-made pipeline on the user's own feeds, sitemaps or pages.
 
-use super::flags::Flags;
+use super::flags::{Flags, RunFlags};
 use super::{drive, home, out, run as run_verb};
 use crate::Outcome;
 use crate::digest::{DigestOptions, job};
@@ -35,9 +35,8 @@ pub(super) struct Args {
     /// The pause between two requests to one host: 500ms, 2s, 1m; robots.txt may want a longer one
     #[arg(long, default_value = "1s", value_name = "DURATION", value_parser = duration)]
     delay: Duration,
-    /// Exit with 1 when the files could not be brought to the archive
-    #[arg(long)]
-    strict_archive: bool,
+    #[command(flatten)]
+    how: RunFlags,
 }
 
 /// Reads a duration as `500ms`, `2s`, `1m`.
@@ -75,7 +74,7 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     let job = job(&options);
     let home = home::own(flags, &home::place(flags, None)?)?;
     run_verb::where_am_i(flags, &home, &job).await?;
-    let (outcome, report) = drive::drive(flags, &home, &job, args.strict_archive).await?;
+    let (outcome, report) = drive::drive(flags, &home, &job, &args.how).await?;
     if report.items.done > 0 {
         out::line(
             flags,

@@ -1,47 +1,89 @@
-//! Driving a run from the command line: signals, progress, and the report at the end.
+//! Driving a run from the command line: signals, orders of others, progress, the report at the end.
 
-use super::flags::Flags;
-use super::out;
+use super::flags::{Flags, RunFlags};
 use super::progress::Bar;
+use super::shown::{self, Told};
+use super::{log, out};
 use crate::Outcome;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
 use tidemill_pipeline::{Job, Result};
+use tokio::task::JoinHandle;
 
 /// Runs a job and prints its report.
 pub(super) async fn drive(
     flags: &Flags,
     home: &Arc<Home>,
     job: &Job,
-    strict_archive: bool,
+    how: &RunFlags,
 ) -> Result<(Outcome, RunReport)> {
+    let bar = Arc::new(Bar::new(flags, home));
+    let (options, signals) = options(flags, &bar)?;
+    let options = RunOptions { keep_going: how.keep_going, ..options };
+    let attending = tokio::spawn(Arc::clone(home).attend());
+    let result = home.run(job, options).await;
+    answered(home).await;
+    attending.abort();
+    bar.end();
+    signals.abort();
+    note_end(&result);
+    let report = result?;
+    print(flags, home, job, &report)?;
+    let waits = report.offload.state == "waiting";
+    if waits && let Some(note) = &report.offload.note {
+        out::remark(flags, format!("warning: the files wait on scratch: {note}"));
+    }
+    let aside = report.items.parked > 0 || (how.strict_archive && waits);
+    Ok((if aside { Outcome::Parked } else { Outcome::Done }, report))
+}
+
+/// What a run is begun with on the command line, and the task that watches for signals.
+pub(super) fn options(flags: &Flags, bar: &Arc<Bar>) -> Result<(RunOptions, JoinHandle<()>)> {
     let stop = Stop::default();
     let signals = tokio::spawn(watch_signals(stop.clone(), flags.clone()));
-    let bar = Arc::new(Bar::new(flags));
     let options = RunOptions {
         archive: flags.archive.clone().map(|place| absolute(&place)).transpose()?,
         progress: bar.clone(),
         stop,
         ..RunOptions::default()
     };
-    let result = home.run(job, options).await;
-    bar.end();
-    signals.abort();
-    let report = result?;
-    print(flags, home, job, &report);
-    let waits = report.offload.state == "waiting";
-    if waits && let Some(note) = &report.offload.note {
-        out::remark(flags, format!("warning: the files wait on scratch: {note}"));
-    }
-    let aside = report.items.parked > 0 || (strict_archive && waits);
-    Ok((if aside { Outcome::Parked } else { Outcome::Done }, report))
+    Ok((options, signals))
 }
 
 /// A place on the command line is meant from where the command is typed.
 fn absolute(place: &Path) -> Result<std::path::PathBuf> {
     Ok(std::path::absolute(place)?)
+}
+
+/// Who gave an order that was taken waits for its answer: it is brought to its end first.
+async fn answered(home: &Home) {
+    const PATIENCE: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(100);
+    let taken = "SELECT 1 FROM tm_requests WHERE taken_at IS NOT NULL AND done_at IS NULL LIMIT 1";
+    for _ in 0..PATIENCE {
+        let open = home.ledger().read(|read| read.one(taken, [], |_| Ok(()))).await;
+        if !matches!(open, Ok(Some(()))) {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Writes into the run's log how it ended.
+pub(super) fn note_end(result: &Result<RunReport>) {
+    match result {
+        Ok(report) => {
+            let items = shown::counts(&report.items);
+            tracing::info!(target: log::SHOWN, state = report.state.as_str(), items, "run ended");
+        }
+        Err(error) => {
+            let (reason, message) = (error.reason(), error.message());
+            tracing::error!(target: log::SHOWN, reason, "run stopped: {}", out::short(&message, 500));
+        }
+    }
 }
 
 /// The first signal drains, the second aborts.
@@ -76,28 +118,23 @@ async fn signal() -> Result<()> {
     Ok(tokio::signal::ctrl_c().await?)
 }
 
-fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) {
+fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) -> Result<()> {
     let line = |text: String| out::line(flags, text);
+    let told = Told::of(report)?;
     let how = if report.resumed { " (went on with an unfinished run)" } else { "" };
     line(format!("run     {}{how}", report.run));
-    let items = report.items;
-    let mut parts = vec![format!("{} done", items.done)];
-    for (n, what) in
-        [(items.unchanged, "unchanged"), (items.waiting, "waiting"), (items.parked, "parked")]
-    {
-        if n > 0 {
-            parts.push(format!("{n} {what}"));
-        }
-    }
-    line(format!("items   {}", parts.join(" · ")));
-    for (reason, n) in &report.reasons {
-        line(format!("        {reason} × {n}"));
+    line(format!("items   {}", shown::counts(&report.items)));
+    for reason in shown::reasons(&told) {
+        line(format!("        {reason}"));
     }
     line(format!(
         "models  {} made · {} answered from memory",
         out::count(report.calls_made, "call"),
         report.calls_remembered
     ));
+    if let Some(slowest) = shown::slowest(&report.steps) {
+        line(format!("time    {}; {slowest}", out::span(report.millis as f64)));
+    }
     for table in job.tables() {
         let file = home.ledger().path().display();
         line(format!(
@@ -108,11 +145,11 @@ fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) {
     for parcel in &report.offload.parcels {
         let size = out::bytes(parcel.bytes);
         match (&parcel.folder, &parcel.note) {
-            (Some(folder), None) => line(format!(
-                "file{} {folder}: {}, {size}, read back and compared",
-                if parcel.files == 1 { "   " } else { "s  " },
-                out::count(parcel.files, "file")
-            )),
+            (Some(folder), None) => {
+                let files = out::count(parcel.files, "file");
+                line(format!("files   {files}, {size}, read back and compared, in"));
+                line(format!("        {folder}"));
+            }
             _ => line(format!("waits   {} of run {} on scratch", parcel.dataset, parcel.run)),
         }
     }
@@ -120,7 +157,8 @@ fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) {
     if gone > 0 {
         line(format!("pruned  {}", out::count(gone, "archived run")));
     }
-    if items.parked > 0 {
+    if report.items.parked > 0 {
         line("next    `parked` lists what was set aside, with reasons".into());
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
-//! The flags that every verb takes.
+//! The flags that every verb takes, and those of the verbs that run something.
 
+use super::log::RunLog;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ pub(super) struct Flags {
     /// The archive: a folder on the HDD or NAS [default: HOME/archive, or what the code says]
     #[arg(long, global = true, help_heading = EVERYWHERE, env = "TIDEMILL_ARCHIVE", value_name = "DIR")]
     pub(super) archive: Option<PathBuf>,
-    /// Print one JSON report on stdout; logs and progress go to stderr
+    /// Print one JSON report on stdout and no progress; logs go to stderr
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
     /// Say more: -v what happens, -vv every decision
@@ -27,4 +28,18 @@ pub(super) struct Flags {
     /// Use a home on a file system that SQLite cannot trust (NFS, SMB, exFAT, FUSE)
     #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true)]
     pub(super) any_file_system: bool,
+    /// The log of the run that this command does, if it does one.
+    #[arg(skip)]
+    pub(super) log: RunLog,
+}
+
+/// The flags of verbs that run a pipeline.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunFlags {
+    /// Exit with 1 when the files could not be brought to the archive
+    #[arg(long)]
+    pub(super) strict_archive: bool,
+    /// Set items aside though the first twenty all fail alike; otherwise the run halts then
+    #[arg(long)]
+    pub(super) keep_going: bool,
 }

@@ -2,22 +2,29 @@
 
 mod archive;
 mod demo;
+mod diagram;
 mod digest;
 mod doctor;
 mod drive;
 mod extract;
 mod flags;
 mod home;
+mod log;
 mod new;
+mod order;
 mod out;
 mod parked;
 mod plan;
 mod progress;
 mod prune;
 mod read;
+mod rollback;
 mod run;
+mod runs;
+mod shown;
 mod start;
 mod status;
+mod trial;
 mod verbs;
 mod verify;
 

@@ -100,6 +100,18 @@ pub(super) fn count(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
+/// A span of time for people: `0.4 ms`, `850 ms`, `12.3 s`, `2 min 03 s`, `1 h 04 min`.
+pub(super) fn span(millis: f64) -> String {
+    let seconds = (millis / 1000.0).round() as u64;
+    match millis {
+        ms if ms < 9.95 => format!("{ms:.1} ms"),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms if ms < 59_950.0 => format!("{:.1} s", ms / 1000.0),
+        _ if seconds < 3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 /// Text broken at word ends to a width, each line indented.
 pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines = vec![String::new()];
@@ -115,6 +127,13 @@ pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
         }
     }
     lines.iter().map(|line| format!("{indent}{line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A named text on lines of a terminal, broken behind the name.
+pub(super) fn named(name: &str, text: &str) -> String {
+    let indent = name.chars().count().max(7) + 1;
+    let body = wrapped(text, 79 - indent, &" ".repeat(indent));
+    format!("{name:<7} {}", body.trim_start())
 }
 
 /// Milliseconds since 1970 as local time for people.
@@ -135,5 +154,22 @@ mod tests {
         assert_eq!(short("one two three", 8), "one two…");
         assert_eq!(wrapped("aa bb cc", 5, "> "), "> aa bb\n> cc");
         assert_eq!(bytes(1_234_567), "1.2 MB");
+    }
+
+    #[test]
+    fn a_named_text_is_broken_behind_its_name() {
+        assert_eq!(named("said", "ebb"), "said    ebb");
+        let lines = named("said", &"ebb ".repeat(40));
+        assert!(lines.lines().all(|line| line.chars().count() < 80), "{lines}");
+        assert!(lines.lines().nth(1).is_some_and(|line| line.starts_with("        ebb")));
+    }
+
+    #[test]
+    fn spans_are_as_long_as_they_need_be() {
+        let spans = [0.0, 3.24, 12.4, 999.6, 59_940.0, 61_000.0, 3_840_000.0].map(span);
+        assert_eq!(
+            spans,
+            ["0.0 ms", "3.2 ms", "12 ms", "1.0 s", "59.9 s", "1 min 01 s", "1 h 04 min"]
+        );
     }
 }

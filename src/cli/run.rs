@@ -1,6 +1,6 @@
 //! `run`: run a pipeline now, or go on with its unfinished run.
 
-use super::flags::Flags;
+use super::flags::{Flags, RunFlags};
 use super::{drive, home, out};
 use crate::Outcome;
 use std::sync::Arc;
@@ -12,9 +12,8 @@ use tidemill_pipeline::{Error, Job, Mill, Result};
 pub(super) struct Args {
     /// The pipeline; may be left out when there is only one
     pipeline: Option<String>,
-    /// Exit with 1 when the files could not be brought to the archive
-    #[arg(long)]
-    strict_archive: bool,
+    #[command(flatten)]
+    how: RunFlags,
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
@@ -26,7 +25,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     let job = &code.find(args.pipeline.as_deref())?.job;
     let home = home::own(flags, &home::place(flags, mill)?)?;
     where_am_i(flags, &home, job).await?;
-    let (outcome, report) = drive::drive(flags, &home, job, args.strict_archive).await?;
+    let (outcome, report) = drive::drive(flags, &home, job, &args.how).await?;
     out::json(flags, &report)?;
     Ok(outcome)
 }

@@ -3,15 +3,13 @@
 use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
-    archive, demo, digest, doctor, extract, new, out, parked, plan, prune, read, run, status,
-    verify,
+    archive, demo, digest, doctor, extract, log, new, out, parked, plan, prune, read, rollback,
+    run, runs, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
 use std::future::Future;
-use std::io::IsTerminal;
 use tidemill_pipeline::{Error, Mill, Result};
-use tracing_subscriber::EnvFilter;
 
 /// The stock binary.
 #[must_use]
@@ -42,9 +40,12 @@ pub fn of_mill(mill: Mill) -> Outcome {
 async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result<Outcome> {
     match verb {
         MillVerb::Run(args) => run::run(flags, &args, mill).await,
+        MillVerb::Try(args) => trial::run(flags, &args, mill).await,
         MillVerb::Plan(args) => plan::run(flags, &args, mill).await,
         MillVerb::Status(args) => status::run(flags, &args, mill).await,
         MillVerb::Parked(args) => parked::run(flags, &args, mill).await,
+        MillVerb::Runs(args) => runs::run(flags, &args, mill).await,
+        MillVerb::Rollback(args) => rollback::run(flags, &args, mill).await,
         MillVerb::Prune(args) => prune::run(flags, &args, mill).await,
         MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
         MillVerb::Read(args) => read::run(flags, &args, mill).await,
@@ -53,7 +54,7 @@ async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result
 }
 
 fn start(flags: &Flags, work: impl Future<Output = Result<Outcome>>) -> Outcome {
-    log(flags);
+    log::start(flags);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -71,22 +72,4 @@ fn start(flags: &Flags, work: impl Future<Output = Result<Outcome>>) -> Outcome 
             Outcome::of(&error)
         }
     }
-}
-
-/// Logs go to stderr; `TIDEMILL_LOG` overrules `-v` and `-q`.
-fn log(flags: &Flags) {
-    let level = match (flags.quiet, flags.verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "info,tidemill_pipeline=info,tidemill_stages=info",
-        _ => "info,tidemill=debug,tidemill_pipeline=debug,tidemill_stages=debug",
-    };
-    let filter = EnvFilter::try_from_env("TIDEMILL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Only fails when a program has set up a log of its own before: then that one is used.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
 }

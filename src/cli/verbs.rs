@@ -2,7 +2,8 @@
 
 use super::flags::Flags;
 use super::{
-    archive, demo, digest, doctor, extract, new, parked, plan, prune, read, run, status, verify,
+    archive, demo, digest, doctor, extract, new, parked, plan, prune, read, rollback, run, runs,
+    status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -44,15 +45,31 @@ pub(super) enum MillVerb {
     /// Run a pipeline of a program of your own, or go on with its unfinished run
     #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
     Run(run::Args),
-    /// Show the steps of the pipelines and how each keeps what it did
-    #[command(after_help = "Example:  tidemill plan news")]
+    /// Take one item through a pipeline and show what each step makes of it; nothing is published
+    #[command(
+        after_help = "A file is served on loopback for the moment, so that it has an address.\n\
+                            What a model answers is remembered: the next run does not ask it again.\n\n\
+                            Example:  tidemill try https://example.org/page"
+    )]
+    Try(trial::Args),
+    /// Show the steps of the pipelines, how each keeps what it did, and what is stale
+    #[command(after_help = "Example:  tidemill plan news --dot | dot -Tsvg > news.svg")]
     Plan(plan::Args),
-    /// Show the last runs, what waits and what was set aside
+    /// Show the run at work, the last runs, what waits, what it cost and what it takes up
     #[command(after_help = "Example:  tidemill status --json")]
     Status(status::Args),
-    /// List the items that were set aside, each with its reason
-    #[command(after_help = "Example:  tidemill parked news")]
+    /// List, show, retry or drop the items that were set aside
+    #[command(after_help = "Example:  tidemill parked retry --where reason=http_503")]
     Parked(parked::Args),
+    /// List runs, show one, or read its log
+    #[command(after_help = "Example:  tidemill runs show 20261120T020000Z-7f3a9c")]
+    Runs(runs::Args),
+    /// Take a published run back: its tables hold again what they held before
+    #[command(
+        after_help = "Its files stay in the archive. The last three runs of a pipeline can be taken back.\n\n\
+                            Example:  tidemill rollback 20261120T020000Z-7f3a9c"
+    )]
+    Rollback(rollback::Args),
     /// Apply the retention policy to the archive
     #[command(after_help = "Example:  tidemill prune --dry-run")]
     Prune(prune::Args),

@@ -1,6 +1,6 @@
 //! A job: a finished pipeline that a mill can run.
 
-use super::blueprint::{Blueprint, Node};
+use super::blueprint::{Blueprint, Knobs, Node};
 use super::pipeline::Pipeline;
 use crate::Item;
 use crate::run::flow::Flow;
@@ -34,6 +34,24 @@ impl Job {
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.blueprint.nodes
+    }
+
+    /// What is turned on each step, in the order of [`nodes`](Job::nodes).
+    #[must_use]
+    pub fn knobs(&self) -> &[Knobs] {
+        &self.blueprint.knobs
+    }
+
+    /// How many new or changed items one run works on at most.
+    #[must_use]
+    pub fn limit(&self) -> Option<u64> {
+        self.blueprint.limit
+    }
+
+    /// The local time at which a run's time is up, as the code says it.
+    #[must_use]
+    pub fn until(&self) -> Option<&str> {
+        self.blueprint.until.as_deref()
     }
 
     /// Its published tables.

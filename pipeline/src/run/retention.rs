@@ -67,8 +67,10 @@ pub async fn decide(
 }
 
 fn snapshots(rows: &[&OffloadRow], archive: &Archive, now: NaiveDateTime) -> Result<Vec<Decision>> {
+    // Newest first: of two runs of the same second the later one counts as the newer.
     let runs = rows
         .iter()
+        .rev()
         .map(|row| {
             let at = row.scheduled_for.parse::<NaiveDateTime>()?;
             Ok(Kept { run: row.run.clone(), at, pinned: false })

@@ -2,6 +2,7 @@
 
 mod frontier;
 mod read;
+mod single;
 mod site;
 
 pub use site::Crawl;

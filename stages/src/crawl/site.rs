@@ -1,9 +1,9 @@
 //! `Crawl`: a source of pages, from seeds that may be pages, feeds or sitemaps.
 
-use super::{frontier, read};
+use super::{frontier, read, single};
 use crate::fetch::{Fetcher, Page, Politeness};
 use std::time::Duration;
-use tidemill_pipeline::{Context, Emit, Fingerprint, Result, Source, Step};
+use tidemill_pipeline::{Context, Emit, Fingerprint, Result, Source, Step, Yielded};
 
 /// Crawls politely and yields pages. It stays on the hosts of its seeds.
 ///
@@ -86,5 +86,10 @@ impl Source for Crawl {
     async fn read(&self, out: &Emit<Page>, cx: &Context) -> Result<()> {
         frontier::ensure(cx.ledger()).await?;
         read::read(self, out, cx).await
+    }
+
+    /// An address of a page, or of a feed: then its newest page.
+    async fn single(&self, what: &str, cx: &Context) -> Result<Yielded<Page>> {
+        single::single(self, what, cx).await
     }
 }

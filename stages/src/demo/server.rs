@@ -2,7 +2,7 @@
 
 use super::pages::{Resource, Site};
 use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
 };
@@ -45,8 +45,8 @@ impl DemoSite {
         listener.set_nonblocking(true).doing("starting the demo site").or_halt()?;
         let listener = TcpListener::from_std(listener).doing("starting the demo site").or_halt()?;
         let base = format!("http://{address}");
-        let site = Arc::new(Site::render(&base).or_halt()?);
-        let task = runtime.spawn(accept(listener, site));
+        let site = Site::render(&base).or_halt()?;
+        let task = runtime.spawn(accept(listener, move |request| answer(&site, request)));
         Ok(Self { base, task })
     }
 
@@ -70,16 +70,20 @@ impl Drop for DemoSite {
 }
 
 /// Accepts until it is aborted. The connections live in its set, so that they end with it.
-async fn accept(listener: TcpListener, site: Arc<Site>) {
+pub(super) async fn accept<A>(listener: TcpListener, answer: A)
+where
+    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
+{
+    let answer = Arc::new(answer);
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&site)));
+                    connections.spawn(serve(stream, Arc::clone(&answer)));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the demo site could not accept a connection");
+                    tracing::warn!(%error, "the loopback site could not accept a connection");
                     tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
                 }
             },
@@ -88,15 +92,17 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
     }
 }
 
-async fn serve(stream: TcpStream, site: Arc<Site>) {
-    let service =
-        service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&site, &request))));
+async fn serve<A>(stream: TcpStream, answer: Arc<A>)
+where
+    A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
+{
+    let service = service_fn(|request| std::future::ready(Ok::<_, Infallible>(answer(&request))));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         // The client went away or spoke no HTTP; it has seen that itself.
-        tracing::debug!(%error, "a connection to the demo site broke");
+        tracing::debug!(%error, "a connection to the loopback site broke");
     }
 }
 

@@ -56,6 +56,21 @@ impl Source for Links {
         }
         Ok(())
     }
+
+    /// An address.
+    async fn single(&self, what: &str, _cx: &Context) -> Result<Yielded<Link>> {
+        named(what)
+    }
+}
+
+/// The link to an address that a person named, or one in its JSON form.
+pub(super) fn named(what: &str) -> Result<Yielded<Link>> {
+    if what.trim_start().starts_with('{') {
+        let link: Link = serde_json::from_str(what).or_halt().doing("this is no link in JSON")?;
+        return Ok(Yielded::new(link.url.clone(), link));
+    }
+    let url = address(what)?;
+    Ok(Yielded::new(url.as_str(), Link::to(url.as_str())))
 }
 
 /// The canonical form of an address that a person wrote.

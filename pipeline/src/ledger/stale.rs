@@ -1,0 +1,300 @@
+//! What is stale: items that were done by other steps than today's, and what is other about them.
+
+use super::Read;
+use crate::Result;
+use crate::build::Node;
+use rusqlite::params;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What item memory knows of a pipeline, by the chain of steps that did it.
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// How many items each chain did last, by its number.
+    items: BTreeMap<i64, u64>,
+    chains: BTreeMap<i64, Vec<Node>>,
+    /// The runs, oldest first: number, id, and the number of the chain.
+    runs: Vec<(i64, String, i64)>,
+}
+
+/// What of a pipeline is stale. Unchanged items keep their answers until they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    /// Items that were done by other steps than today's.
+    pub items: u64,
+    /// All items that were done.
+    pub of: u64,
+    /// What is other, step by step; an item may be stale for several reasons.
+    pub steps: Vec<StaleStep>,
+}
+
+/// What of a step is other than it was when items were done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StaleStep {
+    /// Its place in today's chain, 0 being the source; for a step that is gone, where it was.
+    pub place: usize,
+    /// Its name.
+    pub step: String,
+    /// How many items.
+    pub items: u64,
+    /// What is other.
+    #[serde(flatten)]
+    pub why: Why,
+}
+
+/// Why an answer is stale.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Why {
+    /// The step has another version.
+    Version {
+        /// The version that did the items.
+        was: u32,
+        /// Today's.
+        now: u32,
+    },
+    /// The step is configured otherwise in the code.
+    Configured,
+    /// The same configuration, but the step found something else when it was prepared: another
+    /// model, for instance.
+    Prepared {
+        /// The first run that found it.
+        since: Option<String>,
+    },
+    /// The step was not there.
+    Added,
+    /// The step is not there any more.
+    Removed,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Version { was, now } => write!(f, "done by version {was}, now {now}"),
+            Why::Configured => f.write_str("the configuration changed"),
+            Why::Prepared { since: Some(run) } => {
+                write!(f, "another model or other preparation (since run {run})")
+            }
+            Why::Prepared { since: None } => f.write_str("another model or other preparation"),
+            Why::Added => f.write_str("the step was added"),
+            Why::Removed => f.write_str("the step was removed"),
+        }
+    }
+}
+
+impl Done {
+    /// Looks it up; empty for a pipeline that never ran.
+    ///
+    /// # Errors
+    /// When the ledger refuses, or a chain in it has another shape.
+    pub fn read(read: &Read<'_>, pipeline: &str) -> Result<Self> {
+        let runs = read.all(
+            "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+              WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
+            params![pipeline],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let bodies = read.all(
+            "SELECT l.plan_no, l.body FROM tm_plans l JOIN tm_pipelines p USING (pipeline_no)
+              WHERE p.name = ?1",
+            params![pipeline],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        let items = read.all(
+            "SELECT plan_no, count(*) FROM
+               (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
+                 WHERE m.pipeline_no = (SELECT pipeline_no FROM tm_pipelines WHERE name = ?1)
+                   AND r.state IN ('published', 'finished') GROUP BY m.key)
+              WHERE outcome = 1 GROUP BY plan_no",
+            params![pipeline],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let chains = bodies.into_iter().map(|(no, body)| Ok((no, serde_json::from_str(&body)?)));
+        Ok(Self {
+            items: items.into_iter().collect(),
+            chains: chains.collect::<Result<_>>()?,
+            runs,
+        })
+    }
+
+    /// The steps of the newest run, as they were prepared; `None` when there was none.
+    #[must_use]
+    pub fn newest(&self) -> Option<&[Node]> {
+        let (_, _, plan) = self.runs.last()?;
+        self.chains.get(plan).map(Vec::as_slice)
+    }
+
+    /// Compares what was done with today's steps.
+    #[must_use]
+    pub fn stale(&self, today: &[Node]) -> Stale {
+        let mut stale = Stale { of: self.items.values().sum(), ..Stale::default() };
+        let mut found: BTreeMap<(usize, String, Why), u64> = BTreeMap::new();
+        for (plan, items) in &self.items {
+            let Some(chain) = self.chains.get(plan) else { continue };
+            let other = self.differences(*plan, chain, today);
+            stale.items += if other.is_empty() { 0 } else { *items };
+            for what in other {
+                *found.entry(what).or_default() += items;
+            }
+        }
+        let steps = found.into_iter();
+        stale.steps = steps
+            .map(|((place, step, why), items)| StaleStep { place, step, items, why })
+            .collect();
+        stale
+    }
+
+    /// What is other in today's steps than in a chain that did items.
+    fn differences(&self, plan: i64, chain: &[Node], today: &[Node]) -> Vec<(usize, String, Why)> {
+        // The source is no part of it: one feed more makes no answer stale.
+        let pairs = pairs(chain, today);
+        let mut other = Vec::new();
+        let mut expected = 1;
+        for (was, now) in &pairs {
+            match (was.and_then(|no| chain.get(no)), now.and_then(|no| today.get(no))) {
+                (Some(was), None) => other.push((expected, was.name.clone(), Why::Removed)),
+                (None, Some(node)) => other.push((expected, node.name.clone(), Why::Added)),
+                (Some(was), Some(node)) => {
+                    let why = self.why(plan, was, node);
+                    other.extend(why.map(|why| (expected, node.name.clone(), why)));
+                }
+                (None, None) => {}
+            }
+            expected = now.map_or(expected, |now| now + 1);
+        }
+        other
+    }
+
+    fn why(&self, plan: i64, was: &Node, now: &Node) -> Option<Why> {
+        if was.version != now.version {
+            return Some(Why::Version { was: was.version, now: now.version });
+        }
+        if was.configured != now.configured {
+            return Some(Why::Configured);
+        }
+        let found = self.newest()?.iter().find(|node| same(node, now))?;
+        let comparable = found.version == now.version && found.configured == now.configured;
+        if !comparable || found.fingerprint == was.fingerprint {
+            return None;
+        }
+        let last = self.runs.iter().rfind(|(_, _, of)| *of == plan).map_or(0, |(no, ..)| *no);
+        let since = self.runs.iter().find(|(no, _, plan)| {
+            let chain = self.chains.get(plan).into_iter().flatten();
+            let mut same = chain.filter(|node| same(node, now));
+            *no > last && same.any(|node| node.fingerprint == found.fingerprint)
+        });
+        Some(Why::Prepared { since: since.map(|(_, id, _)| id.clone()) })
+    }
+}
+
+/// Whether two nodes are the same step, perhaps with another version or configuration. Closures are
+/// named after their place, which moves.
+fn same(a: &Node, b: &Node) -> bool {
+    let named = |node: &Node| (node.version > 0).then(|| node.name.clone());
+    a.verb == b.verb && named(a) == named(b) && a.fills == b.fills
+}
+
+/// The steps behind the source of two chains, side by side and in order: the longest list of steps
+/// that both have, with what only one of them has in between.
+fn pairs(was: &[Node], now: &[Node]) -> Vec<(Option<usize>, Option<usize>)> {
+    let (n, m) = (was.len(), now.len());
+    let mut common = vec![vec![0_usize; m + 1]; n + 1];
+    for i in (1..n).rev() {
+        for j in (1..m).rev() {
+            common[i][j] = match same(&was[i], &now[j]) {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut pairs) = (1, 1, Vec::new());
+    while i < n || j < m {
+        if i < n && j < m && same(&was[i], &now[j]) {
+            pairs.push((Some(i), Some(j)));
+            (i, j) = (i + 1, j + 1);
+        } else if j >= m || (i < n && common[i + 1][j] >= common[i][j + 1]) {
+            pairs.push((Some(i), None));
+            i += 1;
+        } else {
+            pairs.push((None, Some(j)));
+            j += 1;
+        }
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Fingerprint;
+    use crate::build::Memory;
+
+    fn node(verb: &str, name: &str, version: u32) -> Node {
+        Node {
+            verb: verb.into(),
+            name: name.into(),
+            version,
+            yields: "Page".into(),
+            memory: Memory::Remembered,
+            fills: None,
+            configured: Fingerprint::of(&1),
+            fingerprint: Fingerprint::of(&1),
+        }
+    }
+
+    fn chain() -> Vec<Node> {
+        vec![node("read", "feed", 1), node("then", "summarise", 1), node("map", "map-2", 0)]
+    }
+
+    /// Seven items that the first chain did, and a newest run with the second one.
+    fn done(first: Vec<Node>, newest: Vec<Node>) -> Done {
+        Done {
+            items: [(1, 7)].into(),
+            chains: [(1, first), (2, newest)].into(),
+            runs: vec![(1, "one".into(), 1), (2, "two".into(), 2), (3, "three".into(), 2)],
+        }
+    }
+
+    fn whys(done: &Done, today: &[Node]) -> Vec<(usize, String, Why)> {
+        let stale = done.stale(today).steps.into_iter();
+        stale.map(|step| (step.place, step.step, step.why)).collect()
+    }
+
+    #[test]
+    fn the_same_steps_make_nothing_stale_and_another_source_neither() {
+        let done = done(chain(), chain());
+        assert_eq!(done.stale(&chain()), Stale { items: 0, of: 7, steps: vec![] });
+        let mut today = chain();
+        today[0] = node("read", "crawl", 9);
+        assert_eq!(done.stale(&today).items, 0);
+    }
+
+    #[test]
+    fn a_version_goes_before_a_configuration_and_that_before_what_was_found() {
+        let mut found = chain();
+        found[1].fingerprint = Fingerprint::of(&2);
+        let done = done(chain(), found);
+        let since = Some("two".to_string());
+        assert_eq!(whys(&done, &chain()), [(1, "summarise".into(), Why::Prepared { since })]);
+        let mut today = chain();
+        today[1].configured = Fingerprint::of(&3);
+        assert_eq!(whys(&done, &today), [(1, "summarise".into(), Why::Configured)]);
+        today[1].version = 2;
+        let why = Why::Version { was: 1, now: 2 };
+        assert_eq!(why.to_string(), "done by version 1, now 2");
+        assert_eq!(whys(&done, &today), [(1, "summarise".into(), why)]);
+        assert_eq!(done.stale(&today).items, 7);
+    }
+
+    #[test]
+    fn a_step_that_comes_or_goes_is_named_and_closures_behind_it_only_move() {
+        let mut longer = chain();
+        longer.insert(1, node("then", "extract", 1));
+        longer[3].name = "map-3".into();
+        let added = done(chain(), chain());
+        assert_eq!(whys(&added, &longer), [(1, "extract".into(), Why::Added)]);
+        let removed = done(longer.clone(), longer);
+        assert_eq!(whys(&removed, &chain()), [(1, "extract".into(), Why::Removed)]);
+    }
+}
