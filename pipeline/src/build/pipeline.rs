@@ -4,7 +4,7 @@ use super::archive::Archive;
 use super::blueprint::{Blueprint, Knobs, Memory, Node, short_type};
 use super::erased::{FilesOf, TableOf};
 use super::job::Job;
-use super::steps::{spool, stage_row};
+use super::steps::{spool, stage_rows};
 use crate::run::flow::{self, Flow};
 use crate::run::live::Live;
 use crate::run::{entry, read, work};
@@ -173,8 +173,8 @@ impl<T: Item> Pipeline<T> {
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let (shared, table) = (Arc::clone(live), Arc::clone(&table));
-            flow::each(live, no, before(live), move |envelope| {
-                stage_row(Arc::clone(&shared), Arc::clone(&table), no, envelope)
+            flow::together(live, no, before(live), move |items| {
+                stage_rows(Arc::clone(&shared), Arc::clone(&table), no, items)
             })
         });
         Pipeline { blueprint: self.blueprint, build }
@@ -193,8 +193,8 @@ impl<T: Item> Pipeline<T> {
         let before = self.build;
         let build: Build<T> = Arc::new(move |live| {
             let shared = Arc::clone(live);
-            flow::each(live, no, before(live), move |envelope| {
-                spool(Arc::clone(&shared), sink, no, envelope)
+            flow::together(live, no, before(live), move |items| {
+                spool(Arc::clone(&shared), sink, no, items)
             })
         });
         Pipeline { blueprint: self.blueprint, build }

@@ -1,71 +1,90 @@
-//! What `store` and `save` do with one item: stage its row, spool it for the run's files.
+//! What `store` and `save` do with items: stage their rows, spool them for the run's files.
 
 use crate::item::{MAX_BYTES, too_large};
 use crate::ledger::params;
 use crate::run::live::Live;
-use crate::sink::{LedgerSink, Origin};
-use crate::{Envelope, Item, Result, ResultExt};
+use crate::sink::{LedgerSink, Origin, Write};
+use crate::{Envelope, Error, Item, Result, ResultExt};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Stages one row; the writer runs it before the item's *done*.
-pub(super) async fn stage_row<T: Item, S: LedgerSink<T>>(
+/// Stages some rows; the writer runs it before the items' *done*.
+pub(super) async fn stage_rows<T: Item, S: LedgerSink<T>>(
     live: Arc<Live>,
     table: Arc<S>,
     no: usize,
-    envelope: Envelope<T>,
-) -> Result<Option<Envelope<T>>> {
-    let begun = Instant::now();
-    let origin = Origin {
-        run_no: live.run.no,
-        run: live.run.id.clone(),
-        seq: envelope.seq,
-        key: envelope.key.to_string(),
+    items: Vec<Envelope<T>>,
+) -> Result<Vec<Envelope<T>>> {
+    let stage = |envelope: &Envelope<T>| {
+        let origin = Origin {
+            run_no: live.run.no,
+            run: live.run.id.clone(),
+            seq: envelope.seq,
+            key: envelope.key.to_string(),
+        };
+        table.stage(&envelope.item, origin)
     };
-    let staged = table.stage(&envelope.item, origin);
-    live.timed(no, begun.elapsed());
-    match staged {
-        Ok(write) => {
-            live.ledger().write(envelope.bytes + 128, write).await?;
-            live.look(no, &envelope.item)?;
-            Ok(Some(envelope))
-        }
-        Err(error) => {
-            live.setback(envelope.seq, &envelope.key, table.name(), error).await?;
-            Ok(None)
-        }
-    }
+    sink(&live, no, items, stage).await
 }
 
-/// Spools one item for a file sink.
+/// Spools some items for a file sink.
 pub(super) async fn spool<T: Item>(
     live: Arc<Live>,
-    sink: usize,
+    sink_no: usize,
     no: usize,
-    envelope: Envelope<T>,
-) -> Result<Option<Envelope<T>>> {
-    let begun = Instant::now();
-    let json = serde_json::to_vec(&envelope.item).or_park().doing("it has no JSON form");
-    live.timed(no, begun.elapsed());
-    let item = match json {
-        Ok(item) if item.len() <= MAX_BYTES => item,
-        result => {
-            let error = result.map_or_else(|e| e.because("no_json"), |item| too_large(item.len()));
-            let name = live.blueprint.nodes.get(no).map_or("save", |node| node.name.as_str());
-            live.setback(envelope.seq, &envelope.key, name, error).await?;
-            return Ok(None);
+    items: Vec<Envelope<T>>,
+) -> Result<Vec<Envelope<T>>> {
+    let run_no = live.run.no;
+    let spool = |envelope: &Envelope<T>| -> Result<Write> {
+        let json = serde_json::to_vec(&envelope.item).or_park().doing("it has no JSON form");
+        let item = json.map_err(|e| e.because("no_json"))?;
+        if item.len() > MAX_BYTES {
+            return Err(too_large(item.len()));
         }
-    };
-    let (run_no, seq) = (live.run.no, envelope.seq);
-    live.ledger()
-        .write(item.len() + 64, move |tx| {
+        let seq = envelope.seq;
+        Ok(Box::new(move |tx| {
             tx.execute(
                 "INSERT OR REPLACE INTO tm_spool VALUES (?1, ?2, ?3, ?4)",
-                params![run_no, sink as i64, seq, item],
+                params![run_no, sink_no as i64, seq, item],
             )
             .map(|_| ())
-        })
-        .await?;
-    live.look(no, &envelope.item)?;
-    Ok(Some(envelope))
+        }))
+    };
+    sink(&live, no, items, spool).await
+}
+
+/// Writes what `make` makes of each item, all in one; what it refuses does not go on.
+async fn sink<T: Item>(
+    live: &Arc<Live>,
+    no: usize,
+    items: Vec<Envelope<T>>,
+    make: impl Fn(&Envelope<T>) -> Result<Write>,
+) -> Result<Vec<Envelope<T>>> {
+    let mut writes: Vec<Write> = Vec::with_capacity(items.len());
+    let (mut taken, mut refused, mut bytes) = (Vec::with_capacity(items.len()), Vec::new(), 0);
+    for envelope in items {
+        let begun = Instant::now();
+        let made = make(&envelope);
+        live.timed(no, begun.elapsed());
+        match made {
+            Ok(write) => {
+                live.look(no, &envelope.item)?;
+                bytes += envelope.bytes + 128;
+                writes.push(write);
+                taken.push(envelope);
+            }
+            Err(error) => refused.push((envelope, error)),
+        }
+    }
+    if !writes.is_empty() {
+        let all =
+            move |tx: &crate::ledger::Tx<'_>| writes.into_iter().try_for_each(|write| write(tx));
+        live.ledger().write(bytes, all).await?;
+    }
+    let name = live.blueprint.nodes.get(no).map_or("", |node| node.name.as_str());
+    for (Envelope { seq, key, .. }, error) in refused {
+        let error: Error = error;
+        live.setback(seq, &key, name, error).await?;
+    }
+    Ok(taken)
 }

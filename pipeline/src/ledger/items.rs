@@ -106,16 +106,19 @@ pub(crate) fn last_seq(read: &Read<'_>, run_no: i64) -> Result<u64> {
     Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// Calls `each` with the key and the place of everything that the run's source yielded.
+/// Calls `each` for everything that the run's source yielded: key, place, content, and whether it
+/// is open or unchanged.
 pub(crate) fn each_key(
     read: &Read<'_>,
     run_no: i64,
-    mut each: impl FnMut(&str, u64),
+    mut each: impl FnMut(&str, u64, Option<Fingerprint>, ItemState),
 ) -> Result<()> {
-    let sql = "SELECT key, seq FROM tm_items WHERE run_no = ?1 AND entry = 0";
+    let sql = "SELECT key, seq, content, state FROM tm_items WHERE run_no = ?1 AND entry = 0";
     read.each(sql, params![run_no], |row| {
-        let key = row.get_ref(0)?.as_str()?;
-        each(key, row.get(1)?);
+        let content = row.get_ref(2)?.as_blob_or_null()?.and_then(Fingerprint::from_slice);
+        let unchanged = row.get::<_, i64>(3)? == ItemState::Unchanged.code();
+        let state = if unchanged { ItemState::Unchanged } else { ItemState::Open };
+        each(row.get_ref(0)?.as_str()?, row.get(1)?, content, state);
         Ok(())
     })
 }

@@ -2,6 +2,7 @@
 
 use super::entry::take_seq;
 use super::flow::{Out, pass};
+use super::keys::Had;
 use super::live::Live;
 use super::progress::Event;
 use crate::item::{MAX_BYTES, too_large};
@@ -131,21 +132,51 @@ impl<T: Item> Emit<T> {
         Ok(sent)
     }
 
-    /// What each item is, by what this run has already and what earlier runs knew.
+    /// What each item is, by what this run has already and what earlier runs knew. Newer content of
+    /// a key that the run has is another item.
     async fn look_up(&self, yielded: &[Yielded<T>]) -> Result<Vec<Sent>> {
         let live = &self.live;
         let keys = live.keys().await?;
-        let any = |one: &Yielded<T>| one.content.is_some() || keys.may_have(&one.key);
-        if live.trial.is_some() || !yielded.iter().any(any) {
-            return Ok(vec![Sent::Yes; yielded.len()]);
+        let had: Vec<Had> =
+            yielded.iter().map(|one| keys.had(&one.key, one.content.as_ref())).collect();
+        let in_question = |(one, had): &(&Yielded<T>, &Had)| {
+            one.content.is_some() && **had != Had::Same && live.trial.is_none()
+        };
+        let asked: Vec<(String, Option<Fingerprint>)> = yielded
+            .iter()
+            .zip(&had)
+            .filter(in_question)
+            .map(|(one, _)| (one.key.clone(), one.content))
+            .collect();
+        let mut same = self.are_known(asked).await?.into_iter();
+        let said = yielded.iter().zip(&had).map(|pair| {
+            let known = in_question(&pair) && same.next().unwrap_or(false);
+            match (pair.1, known) {
+                (Had::Same, _) => Sent::Again,
+                // Noted as unchanged before a kill; a source that says no content means the same.
+                (Had::Unchanged, true) => Sent::Again,
+                (Had::Unchanged, false) if pair.0.content.is_none() => Sent::Again,
+                (Had::Nothing, true) => Sent::Unchanged,
+                _ => Sent::Yes,
+            }
+        });
+        Ok(said.collect())
+    }
+
+    /// Whether the last published run knew each key with this content.
+    async fn are_known(&self, asked: Vec<(String, Option<Fingerprint>)>) -> Result<Vec<bool>> {
+        if asked.is_empty() {
+            return Ok(Vec::new());
         }
-        let asked: Vec<(String, Option<Fingerprint>)> =
-            yielded.iter().map(|one| (one.key.clone(), one.content)).collect();
-        let live = Arc::clone(live);
-        live.clone()
+        let no = self.live.scene.pipeline_no;
+        let known = move |read: &Read<'_>, key: &str, content: Option<Fingerprint>| {
+            let known = memory::known(read, no, key)?;
+            Ok(known.is_some_and(|known| known.content == content))
+        };
+        self.live
             .ledger()
             .read(move |read| {
-                asked.iter().map(|(key, content)| known(&live, read, key, *content)).collect()
+                asked.iter().map(|(key, content)| known(read, key, *content)).collect()
             })
             .await
     }
@@ -231,12 +262,17 @@ impl<T: Item> Emit<T> {
     /// # Errors
     /// When the ledger refuses. A note of another shape counts as none.
     pub async fn taken<N: DeserializeOwned>(&self, key: &str) -> Result<Option<Option<N>>> {
-        if !self.live.keys().await?.may_have(key) {
+        if matches!(self.live.keys().await?.had(key, None), Had::Nothing | Had::Unchanged) {
             return Ok(None);
         }
         let (live, key) = (Arc::clone(&self.live), key.to_string());
-        let found = live.clone().ledger().read(move |read| had(&live, read, &key)).await?;
-        let found = found.filter(|item| item.state != ItemState::Unchanged);
+        let ledger = self.live.ledger();
+        let found = ledger
+            .read(move |read| match live.keys_now() {
+                Some(keys) => keys.find(read, live.run.no, &key),
+                None => Ok(None),
+            })
+            .await?;
         Ok(found.map(|item| item.note.and_then(|text| serde_json::from_str(&text).ok())))
     }
 
@@ -250,14 +286,7 @@ impl<T: Item> Emit<T> {
         key: &str,
         own: impl FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Sent> {
-        let yielded_before = {
-            let (live, key) = (Arc::clone(&self.live), key.to_string());
-            match live.keys().await?.may_have(&key) {
-                false => None,
-                true => live.clone().ledger().read(move |read| had(&live, read, &key)).await?,
-            }
-        };
-        if yielded_before.is_some() {
+        if self.live.keys().await?.had(key, None) != Had::Nothing {
             self.live.ledger().write(64, own).await?;
             return Ok(Sent::Again);
         }
@@ -317,31 +346,4 @@ impl<T: Item> Emit<T> {
         let (run_no, text) = (self.live.run.no, serde_json::to_string(cursor)?);
         self.live.ledger().write(256, move |tx| runs::set_cursor(tx, run_no, &text)).await
     }
-}
-
-/// The run's item with this key.
-fn had(live: &Live, read: &Read<'_>, key: &str) -> Result<Option<Recorded>> {
-    match live.keys_now() {
-        Some(keys) => keys.find(read, live.run.no, key),
-        None => Ok(None),
-    }
-}
-
-/// What a yielded key is. Newer content of a key that the run has is another item.
-fn known(live: &Live, read: &Read<'_>, key: &str, content: Option<Fingerprint>) -> Result<Sent> {
-    let had = had(live, read, key)?;
-    let Some(content) = content else {
-        return Ok(if had.is_some() { Sent::Again } else { Sent::Yes });
-    };
-    let seen = had.as_ref().is_some_and(|had| had.state == ItemState::Unchanged);
-    if had.is_some_and(|had| had.content == Some(content)) {
-        return Ok(Sent::Again);
-    }
-    let known = memory::known(read, live.scene.pipeline_no, key)?;
-    let same = known.and_then(|known| known.content) == Some(content);
-    Ok(match (same, seen) {
-        (false, _) => Sent::Yes,
-        (true, true) => Sent::Again, // noted as unchanged before a kill
-        (true, false) => Sent::Unchanged,
-    })
 }

@@ -52,6 +52,41 @@ where
     next
 }
 
+/// Items that a sink takes in one go, when there are so many.
+const TOGETHER: usize = 64;
+
+/// Runs `work` on whatever items are there, some at once, and passes on those that it gives back.
+pub(crate) fn together<T, W, F>(live: &Arc<Live>, no: usize, mut input: Flow<T>, work: W) -> Flow<T>
+where
+    T: Item,
+    W: Fn(Vec<Envelope<T>>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Vec<Envelope<T>>>> + Send + 'static,
+{
+    let (out, flow) = live.lane(no);
+    let shared = Arc::clone(live);
+    live.spawn(async move {
+        while let Some(first) = next(&shared, &mut input).await {
+            let mut bytes = first.bytes;
+            let mut some = vec![first];
+            while some.len() < TOGETHER
+                && bytes < HELD
+                && let Some(next) = input.try_recv()
+            {
+                bytes += next.bytes;
+                some.push(next);
+            }
+            let Some(done) = unless_aborted(&shared, work(some)).await else { return Ok(()) };
+            for envelope in done? {
+                if !pass(&out, envelope).await {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    });
+    flow
+}
+
 async fn one_by_one<In, T, F>(
     live: &Live,
     input: &mut Flow<In>,

@@ -1,50 +1,97 @@
-//! The keys that a resumed run has recorded: sixteen bytes each, whatever their length.
+//! The keys that a resumed run has recorded: thirty-two bytes each, whatever their length.
 
 use crate::Result;
 use crate::ledger::Read;
 use crate::ledger::items::{self, Recorded};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use crate::{Fingerprint, ledger::ItemState};
 
-/// Hashes of keys with the places of their items, sorted. Equal hashes are no proof: the item's
-/// row is asked.
+/// What the run has of its keys, sorted by their hashes. 128 bits of BLAKE3 stand for a key: two
+/// keys of one hash do not occur.
 #[derive(Debug, Default)]
-pub(crate) struct Keys(Vec<(u64, u64)>);
+pub(crate) struct Keys(Vec<Entry>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    key: u128,
+    seq: u64,
+    content: u64,
+}
+
+/// In the place of a content's hash: the source said none.
+const NONE: u64 = 0;
+/// In the place of a content's hash: the key was found as it was last time.
+const UNCHANGED: u64 = 1;
+
+/// What a run has of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Had {
+    /// Nothing.
+    Nothing,
+    /// It was noted as unchanged.
+    Unchanged,
+    /// It has an item of it, with this content or (when none was asked for) with any.
+    Same,
+    /// It has an item of it, with other content.
+    Other,
+}
 
 impl Keys {
     /// All keys that the source has yielded in this run.
     pub(crate) fn of_run(read: &Read<'_>, run_no: i64) -> Result<Self> {
         let mut keys = Vec::new();
-        items::each_key(read, run_no, |key, seq| keys.push((hash(key), seq)))?;
+        items::each_key(read, run_no, |key, seq, content, state| {
+            let content = match state {
+                ItemState::Unchanged => UNCHANGED,
+                _ => content.map_or(NONE, |content| short(&content)),
+            };
+            keys.push(Entry { key: hash(key), seq, content });
+        })?;
         keys.sort_unstable();
         Ok(Self(keys))
     }
 
-    /// Whether the run may have this key.
-    pub(crate) fn may_have(&self, key: &str) -> bool {
-        !self.0.is_empty() && !self.places(hash(key)).is_empty()
+    /// What the run has of this key.
+    pub(crate) fn had(&self, key: &str, content: Option<&Fingerprint>) -> Had {
+        let entries = self.entries(key);
+        let Some(newest) = entries.last() else { return Had::Nothing };
+        if newest.content == UNCHANGED {
+            return Had::Unchanged;
+        }
+        match content {
+            Some(content) if entries.iter().all(|e| e.content != short(content)) => Had::Other,
+            _ => Had::Same,
+        }
     }
 
     /// The run's newest item with this key.
     pub(crate) fn find(&self, read: &Read<'_>, run_no: i64, key: &str) -> Result<Option<Recorded>> {
-        for (_, seq) in self.places(hash(key)).iter().rev() {
-            let found = items::at(read, run_no, *seq)?;
-            if let Some(item) = found.filter(|item| item.key == key) {
-                return Ok(Some(item));
-            }
+        match self.entries(key).last() {
+            Some(entry) => items::at(read, run_no, entry.seq),
+            None => Ok(None),
         }
-        Ok(None)
     }
 
-    fn places(&self, hash: u64) -> &[(u64, u64)] {
-        let begin = self.0.partition_point(|(other, _)| *other < hash);
+    fn entries(&self, key: &str) -> &[Entry] {
+        if self.0.is_empty() {
+            return &[];
+        }
+        let hash = hash(key);
+        let begin = self.0.partition_point(|entry| entry.key < hash);
         let rest = self.0.get(begin..).unwrap_or_default();
-        let count = rest.iter().take_while(|(other, _)| *other == hash).count();
+        let count = rest.iter().take_while(|entry| entry.key == hash).count();
         rest.get(..count).unwrap_or_default()
     }
 }
 
-fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
+fn hash(key: &str) -> u128 {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
+}
+
+/// 64 bits of a content's hash, apart from the two that mean something else.
+fn short(content: &Fingerprint) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&content.as_bytes()[..8]);
+    u64::from_le_bytes(bytes).max(UNCHANGED + 1)
 }

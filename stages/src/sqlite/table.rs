@@ -1,5 +1,6 @@
 //! `Table`: rows in the mill's SQLite file, staged as items pass and published all at once.
 
+use super::ascent::Ascent;
 use super::schema::{self, RUN, quoted, staging};
 use super::value;
 use crate::shape::{Column, columns};
@@ -33,13 +34,17 @@ impl Table {
     /// ```
     pub fn keyed_by<T: Item>(self, field: impl Into<String>) -> Keyed<T> {
         let columns = columns::<T>();
-        let into =
-            columns.as_deref().map(|columns| insert(&self.name, columns)).unwrap_or_default();
+        let all = columns.as_deref().unwrap_or_default();
+        let key = field.into();
+        // A table without its key is refused before the run.
+        let key_no = all.iter().position(|column| column.name == key).unwrap_or_default();
         Keyed {
+            insert: Arc::from(insert(&self.name, all)),
+            key_no,
+            ascent: Ascent::default(),
             columns: Arc::new(columns),
-            insert: Arc::from(into),
             name: self.name,
-            key: field.into(),
+            key,
             item: PhantomData,
         }
     }
@@ -57,10 +62,21 @@ pub struct Keyed<T> {
     columns: Arc<Result<Vec<Column>>>,
     /// The statement that stages a row, written once.
     insert: Arc<str>,
+    /// Where the key is among the columns.
+    key_no: usize,
+    ascent: Ascent,
     item: PhantomData<fn(T)>,
 }
 
 impl<T: Item> Keyed<T> {
+    /// Whether all staged rows of the run came in the order of their keys, so that none came twice.
+    fn came_ascending(&self, tx: &Tx<'_>, staged: &str, run_no: i64) -> Result<bool> {
+        let Some(rows) = self.ascent.rows(run_no) else { return Ok(false) };
+        // Rows of an attempt before this one are not counted here: then nothing is known.
+        let sql = format!("SELECT count(*) FROM {staged} WHERE tm_run = ?1");
+        Ok(tx.one(&sql, params![run_no], |row| row.get::<_, u64>(0))? == Some(rows))
+    }
+
     fn columns(&self) -> Result<&[Column]> {
         self.columns.as_deref().map_err(tidemill_pipeline::Error::told_again)
     }
@@ -96,6 +112,9 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
         let mut row =
             vec![Value::Integer(origin.run_no), Value::Integer(i64::try_from(origin.seq)?)];
         row.extend(value::row(item, columns, &self.key)?);
+        if let Some(key) = row.get(self.key_no + 2) {
+            self.ascent.step(origin.run_no, key);
+        }
         let sql = Arc::clone(&self.insert);
         Ok(Box::new(move |tx| tx.execute(&sql, params_from_iter(row)).map(|_| ())))
     }
@@ -124,13 +143,17 @@ impl<T: Item> LedgerSink<T> for Keyed<T> {
         // row that holds the maximum. A row that is as it was is no change. Rows of items that did
         // not get through are not published.
         let names = names(columns);
+        let rows = format!(
+            "{staged} WHERE tm_run = ?1 AND tm_seq NOT IN (SELECT seq FROM tm_items
+                WHERE run_no = ?1 AND state < 4 AND state <> 1)"
+        );
+        let rows = if self.came_ascending(tx, &staged, origin.run_no)? {
+            format!("{rows} ORDER BY tm_seq")
+        } else {
+            format!("(SELECT {names}, max(tm_seq) FROM {rows} GROUP BY {key}) WHERE true")
+        };
         let sql = format!(
-            "INSERT INTO {table} ({names}, {RUN})
-             SELECT {names}, ?2 FROM (SELECT {names}, max(tm_seq) FROM {staged}
-                WHERE tm_run = ?1 AND tm_seq NOT IN (SELECT seq FROM tm_items
-                  WHERE run_no = ?1 AND state < 4 AND state <> 1)
-                GROUP BY {key})
-              WHERE true ON CONFLICT ({key}) {conflict}"
+            "INSERT INTO {table} ({names}, {RUN}) SELECT {names}, ?2 FROM {rows} ON CONFLICT ({key}) {conflict}"
         );
         let changed = tx.keeping_replaced(&self.name, origin.run_no, |tx| {
             tx.execute(&sql, params![origin.run_no, origin.run])
