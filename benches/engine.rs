@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `maps` | 200 000 | 8 digits as key, a text of 24 bytes |
 //! | `remembered` | 200 000 | the same |
-//! | `flat` | 1 000 000, and a quarter | the same |
+//! | `flat` | 1 000 000, and twice as many | the same |
 //! | `unchanged` | 1 000 000 | the same, with its content hash |
 //! | `resume` | 250 000 done, 2 to come | the same |
 //!

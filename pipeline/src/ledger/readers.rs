@@ -40,7 +40,7 @@ impl Readers {
             Connection::open_with_flags(&self.path, flags).map_err(|e| refused("open", e))?;
         connection
             .execute_batch(
-                "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;",
+                "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = FILE;",
             )
             .map_err(|e| refused("PRAGMA", e))?;
         super::open::tune(&connection)?;
