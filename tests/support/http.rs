@@ -222,7 +222,9 @@ async fn serve(stream: TcpStream, open: Open) {
     stream.set_nodelay(true).unwrap();
     let service = service_fn(move |request| answer(Arc::clone(shared), request));
     // A broken connection is either the client's doing or what the script asked for.
+    // A client that is gone has still asked: what it sent is read to its end.
     let _ = hyper::server::conn::http1::Builder::new()
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
