@@ -21,6 +21,11 @@ pub struct Origin {
 }
 
 /// A sink whose rows live in the ledger's own SQLite file, so that rows and *done* commit together.
+///
+/// A run can be taken back when [`publish`](LedgerSink::publish) works inside
+/// [`Tx::keeping_replaced`] on a table that has a primary key and a column `_run` with the id of the
+/// run that wrote the row. Staging tables are named `tm_staged_<table>` and begin with the columns
+/// `tm_run` and `tm_seq`: then housekeeping empties them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot store `{In}`",
     label = "`.store(..)` needs a table for `{In}`",
