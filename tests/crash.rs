@@ -11,6 +11,7 @@ mod yard;
 use crate::support::program::files_like;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 use tidemill_pipeline::crash::POINTS;
@@ -113,6 +114,35 @@ fn a_rollback_that_is_killed_has_happened_or_has_not() {
         yard.through(more.len());
         assert_eq!(judge::rows(&yard), more, "{point}");
         assert_eq!(yard.ollama.repeated().len(), 0, "answers outlive a rollback");
+    }
+}
+
+#[test]
+fn readers_beside_a_publish_that_is_killed_see_the_former_rows_or_the_new_ones() {
+    let more = unbroken(ITEMS + 30);
+    for (point, published) in
+        [("memory.written", false), ("publish.inside", false), ("publish.committed", true)]
+    {
+        let mut yard = Yard::new();
+        yard.through(ITEMS);
+        let (home, over) = (yard.home(), AtomicBool::new(false));
+        let seen = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut seen = BTreeSet::new();
+                while !over.load(SeqCst) {
+                    seen.insert(judge::rows_in(&home));
+                }
+                seen
+            });
+            assert!(yard.killed_at(more.len(), point, 1), "it never came to {point}");
+            over.store(true, SeqCst);
+            reader.join().unwrap()
+        });
+        assert!(seen.iter().all(|rows| *rows == *UNBROKEN || *rows == more), "a mixture: {point}");
+        let expected = if published { &more } else { &*UNBROKEN };
+        assert_eq!(&judge::rows(&yard), expected, "{point}");
+        yard.through(more.len());
+        judge::at_end(&yard, &more);
     }
 }
 

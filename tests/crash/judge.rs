@@ -64,6 +64,13 @@ pub(super) fn rows(yard: &Yard) -> Vec<String> {
     texts(&ledger(yard).unwrap(), ROWS)
 }
 
+/// The published rows of a home, as another program reads them.
+pub(super) fn rows_in(home: &Path) -> Vec<String> {
+    let file = open(&home.join("tidemill.db"));
+    file.busy_timeout(Duration::from_secs(5)).unwrap();
+    texts(&file, ROWS)
+}
+
 /// The newest run that changed rows.
 pub(super) fn newest(yard: &Yard) -> String {
     // By number: the ids of runs that began in the same second do not sort.
