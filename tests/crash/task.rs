@@ -8,7 +8,6 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tidemill_pipeline::keep::Keep;
 use tidemill_pipeline::mill::{Home, HomeOptions, Order};
 use tidemill_pipeline::run::RunOptions;
 use tidemill_pipeline::sink::{Saved, Sealing};
@@ -70,8 +69,7 @@ fn job(items: usize, grind: Grind, archive: PathBuf) -> Job {
         .workers(WORKERS)
         .save(Sacks)
         .store(Table::named(TABLE).keyed_by::<Meal>("key"))
-        // Enough that the newest is safe among those of one second, few enough that some go.
-        .offload(Archive::at(archive).snapshots(Keep::last(12)))
+        .offload(Archive::at(archive))
 }
 
 /// The call memory's key for an item.

@@ -55,6 +55,18 @@ async fn a_snapshot_is_written_only_when_rows_changed() {
 }
 
 #[tokio::test]
+async fn of_two_runs_of_the_same_second_the_later_ones_snapshot_is_the_newest() {
+    let bench = Bench::new();
+    let run = |text| bench.run(job(Notes::of([("a", text)]), "archive"));
+    run("ebb").await.unwrap();
+    run("flow").await.unwrap();
+    bench.turn_clock(chrono::TimeDelta::days(-1) + chrono::TimeDelta::milliseconds(300));
+    let third = run("slack").await.unwrap();
+    let snapshots = committed(&at(&bench.home().root().join("archive")));
+    assert!(snapshots.contains(&format!("sqlite {}", third.run)), "{snapshots:?}");
+}
+
+#[tokio::test]
 async fn a_pipeline_without_an_archive_leaves_nothing_on_scratch() {
     let bench = Bench::new();
     for text in ["ebb", "flow"] {
