@@ -33,6 +33,12 @@ pub trait Step: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// The dataset that it fills by itself with [`Context::artifact`], as a fetching stage fills
+    /// `raw_scrapes`: a place at which a pipeline can be entered again.
+    fn fills(&self) -> Option<&str> {
+        None
+    }
+
     /// How many items are worked on at once unless `.workers(n)` says otherwise.
     fn workers(&self) -> usize {
         4

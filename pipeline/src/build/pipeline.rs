@@ -272,7 +272,7 @@ fn node<T>(verb: &'static str, step: &impl Step, memory: Memory, fills: Option<S
         version: step.version(),
         yields: short_type::<T>(),
         memory,
-        fills,
+        fills: fills.or_else(|| step.fills().map(str::to_string)),
         configured: fingerprint,
         fingerprint,
     }

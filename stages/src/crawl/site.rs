@@ -67,6 +67,10 @@ impl Step for Crawl {
         "crawl"
     }
 
+    fn fills(&self) -> Option<&str> {
+        Some(crate::fetch::DATASET)
+    }
+
     fn version(&self) -> u32 {
         1
     }

@@ -11,7 +11,7 @@ use tidemill_pipeline::{Blob, Context, Error, Fingerprint, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
 
 /// The dataset that the fetcher owns.
-pub(super) const DATASET: &str = "raw_scrapes";
+pub(crate) const DATASET: &str = "raw_scrapes";
 /// A part is full at 512 MiB: far below what FAT32 and old devices take.
 const PART_FULL: u64 = 512 << 20;
 /// No single record is larger than this when a part is read again for its index.

@@ -18,6 +18,8 @@ pub mod canonical;
 pub mod private;
 pub mod sniff;
 
+pub(crate) use capture::DATASET;
+
 pub use canonical::canonical;
 pub use charset::{Decoded, decode};
 pub use client::Politeness;

@@ -50,6 +50,10 @@ impl Step for Fetch {
         "fetch"
     }
 
+    fn fills(&self) -> Option<&str> {
+        Some(crate::fetch::DATASET)
+    }
+
     fn version(&self) -> u32 {
         1
     }
