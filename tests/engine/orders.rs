@@ -1,11 +1,12 @@
 //! Parked items are retried or dropped, and who does not own the home asks the one who does.
 
-use super::bench::{Bench, ends};
+use super::bench::{Bench, ends, open, soon};
 use super::parts::{Gate, NOTES, Note, Notes, Seen, Work, table};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
+use tidemill_pipeline::clock::ManualClock;
 use tidemill_pipeline::ledger::ParkedFilter;
 use tidemill_pipeline::mill::{Order, orders};
 use tidemill_pipeline::run::Stop;
@@ -97,7 +98,7 @@ async fn an_owner_at_work_carries_out_what_others_ask_for() {
     assert_eq!(refused.reason(), "usage", "the owner's own words: {refused}");
     attending.abort();
     gate.open();
-    super::bench::soon(running).await.unwrap().unwrap();
+    soon(running).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -108,4 +109,28 @@ async fn an_order_that_nobody_looks_at_is_withdrawn() {
     let given = orders::give(&root, &order, clock.as_ref(), Duration::ZERO).await.unwrap();
     assert!(given.is_none());
     assert_eq!(bench.rows("SELECT count(*) FROM tm_requests"), ["0"]);
+}
+
+#[tokio::test]
+async fn an_order_whose_taker_is_gone_is_no_reason_to_wait_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = chrono::DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+    let (root, clock) = (folder.path().join("mill"), Arc::new(ManualClock::at(begin)));
+    drop(open(&root, &clock).unwrap()); // nobody owns it any more
+    let (order, path) = (Order::DropParked(ParkedFilter::default()), root.join("tidemill.db"));
+    let taking = tokio::spawn(async move {
+        // A killed owner leaves the order taken.
+        loop {
+            let hand = rusqlite::Connection::open(&path).unwrap();
+            let sql = "UPDATE tm_requests SET taken_at = 1 WHERE taken_at IS NULL";
+            if hand.execute(sql, []).unwrap() > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let patience = Duration::from_secs(20);
+    let given = soon(orders::give(&root, &order, clock.as_ref(), patience)).await;
+    assert_eq!(given.unwrap_err().reason(), "owner_gone");
+    taking.await.unwrap();
 }

@@ -283,6 +283,8 @@ pub(crate) fn give_up(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
 /// Whoever holds the home's lock calls this first: a run that is said to be at work was killed.
 pub(super) fn interrupt(tx: &Tx<'_>) -> Result<()> {
     tx.execute("UPDATE tm_runs SET state = 'interrupted' WHERE state = 'running'", [])?;
+    // Orders that the owner before took and never answered: who gave them has been told so.
+    tx.execute("DELETE FROM tm_requests WHERE taken_at IS NOT NULL AND answer IS NULL", [])?;
     let trials =
         tx.all("SELECT run_no, started_at FROM tm_runs WHERE state = 'trial'", [], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))

@@ -1,6 +1,7 @@
 //! Orders: what may be asked of the program that owns a home, by itself or from another terminal.
 
 use super::home::Home;
+use super::lock::Lock;
 use crate::clock::Clock;
 use crate::ledger::{Asked, ParkedFilter, ParkedItem, Reply, RunRow, parked, requests, undo};
 use crate::{Error, Result};
@@ -129,6 +130,12 @@ pub async fn give(
             Reply::Done(answer) => return Ok(Some(answer)),
             Reply::Failed(error) => return Err(error),
             Reply::Unseen if waited >= patience && asked.withdraw()? => return Ok(None),
+            // Who can have the lock is alone: the owner ended with the order in its hands.
+            Reply::Taken if Lock::take(home).is_ok() && matches!(asked.reply()?, Reply::Taken) => {
+                return Err(Error::halt("the program that had the order ended before it answered")
+                    .because("owner_gone")
+                    .help("look with `status` whether it was carried out, then give it again"));
+            }
             Reply::Unseen | Reply::Taken => {}
         }
         tokio::time::sleep(LOOK).await;
