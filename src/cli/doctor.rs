@@ -127,7 +127,8 @@ fn archive(flags: &Flags, place: &Path, mill: Option<&Mill>) -> Check {
         (None, Some(archive)) => place.join(archive.place()),
         (None, None) => place.join("archive"),
     };
-    match tier::look(&at, None) {
+    let known = known(flags, &at, mill);
+    match tier::look(&at, known.as_deref()) {
         Presence::Here(tier) => match guard::same_disk(&at, &existing(place)) {
             Ok(true) => Check::note(
                 "archive",
@@ -147,10 +148,29 @@ fn archive(flags: &Flags, place: &Path, mill: Option<&Mill>) -> Check {
             &Error::halt(format!("{} is no archive", at.display()))
                 .help(format!("if it is the right disk: tidemill archive init {}", at.display())),
         ),
-        Presence::Away { why } | Presence::Foreign { known: why, .. } => {
-            Check::note("archive", format!("away: {why}"), "runs go on; the files wait on scratch")
-        }
+        Presence::Away { why } => Check::note(
+            "archive",
+            format!("away: {why}"),
+            "mount it; runs go on meanwhile, the files wait on scratch",
+        ),
+        Presence::Foreign { found, known } => Check::bad(
+            "archive",
+            &Error::halt(format!(
+                "at {} lies the archive {}, this mill knows {known} there",
+                at.display(),
+                found.id
+            ))
+            .help("mount the right disk: runs are refused until then"),
+        ),
     }
+}
+
+/// The id of the archive that the home knows at a place.
+fn known(flags: &Flags, at: &Path, mill: Option<&Mill>) -> Option<String> {
+    let home = home::look(&Flags { quiet: true, ..flags.clone() }, mill).ok()?;
+    let root = std::path::absolute(at).ok()?.to_string_lossy().into_owned();
+    let sql = "SELECT id FROM tm_archives WHERE root = ?1";
+    home.ledger().read_now(|read| read.one(sql, [root], |row| row.get(0))).ok().flatten()
 }
 
 async fn model() -> Check {

@@ -34,7 +34,11 @@ pub(super) async fn drive(
     print(flags, home, job, &report)?;
     let waits = report.offload.state == "waiting";
     if waits && let Some(note) = &report.offload.note {
-        out::remark(flags, format!("warning: the files wait on scratch: {note}"));
+        out::wrong(format!("warning: the files wait on scratch: {note}"));
+    }
+    if flags.quiet && report.items.parked > 0 {
+        let count = out::count(report.items.parked, "item");
+        out::wrong(format!("{count} set aside in run {}: see `parked`", report.run));
     }
     let aside = report.items.parked > 0 || (how.strict_archive && waits);
     Ok((if aside { Outcome::Parked } else { Outcome::Done }, report))

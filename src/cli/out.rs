@@ -35,6 +35,11 @@ pub(super) fn remark(flags: &Flags, text: impl AsRef<str>) {
     }
 }
 
+/// Something that went wrong and stopped nothing, on stderr; with `--quiet` too.
+pub(super) fn wrong(text: impl AsRef<str>) {
+    stderr(&plain(text.as_ref()));
+}
+
 /// The one JSON report.
 pub(super) fn json(flags: &Flags, report: &impl Serialize) -> Result<()> {
     if flags.json {

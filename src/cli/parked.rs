@@ -201,11 +201,14 @@ struct Act {
 const RETRY: Act = Act {
     order: Order::RetryParked,
     name: "retry",
-    done: "taken off the list; the next run tries them again first",
+    done: "taken off the list; the next run tries them first, or when their source yields them",
 };
 
-const DROP: Act =
-    Act { order: Order::DropParked, name: "drop", done: "taken off the list for good" };
+const DROP: Act = Act {
+    order: Order::DropParked,
+    name: "drop",
+    done: "taken off the list for good; what fails for the same reason again is not listed",
+};
 
 async fn act(flags: &Flags, change: &Change, mill: Option<&Mill>, act: Act) -> Result<Outcome> {
     if change.which.conditions.is_empty() && !change.all {

@@ -89,6 +89,7 @@ async fn of_code(flags: &Flags, args: &Args, mill: &Mill) -> Result<Vec<Plan>> {
     };
     let mut plans = Vec::new();
     for planned in planned {
+        planned.job.check()?;
         plans.push(as_written(planned, home.as_ref()).await?);
     }
     Ok(plans)

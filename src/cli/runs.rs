@@ -132,6 +132,9 @@ fn print(flags: &Flags, home: &Home, run: &RunRow, files: &[OffloadRow]) {
     for file in shown::files(home.root(), files) {
         line(format!("files   {file}"));
     }
+    if let Some(halted) = &told.halted {
+        line(out::named("halted", halted));
+    }
     for said in &told.said {
         line(out::named("said", said));
     }

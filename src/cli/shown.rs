@@ -22,6 +22,7 @@ pub(super) struct Told {
     pub(super) repeated_keys: u64,
     pub(super) steps: Vec<StepReport>,
     pub(super) said: Vec<String>,
+    pub(super) halted: Option<String>,
     pub(super) reasons: Vec<(String, u64)>,
     pub(super) millis: Option<u64>,
 }

@@ -89,7 +89,12 @@ async fn only_the_last_three_runs_can_be_taken_back() {
         runs.push(run(&bench, vec![(["a", "b", "c", "d", "e"][n], "x")]).await);
     }
     assert_eq!(back(&bench, &runs[1]).await.unwrap_err().reason(), "undo_gone");
-    back(&bench, &runs[2]).await.unwrap();
+    for run in runs[2..].iter().rev() {
+        back(&bench, run).await.unwrap();
+    }
+    // The first two are the last ones now, but what they replaced is gone.
+    assert_eq!(back(&bench, &runs[1]).await.unwrap_err().reason(), "undo_gone");
+    assert_eq!(bench.rows(NOTES), ["a|x", "b|x"]);
     let again = back(&bench, &runs[2]).await.unwrap_err();
     assert_eq!(again.reason(), "not_published");
     assert_eq!(back(&bench, "no-such-run").await.unwrap_err().reason(), "usage");
@@ -113,6 +118,19 @@ async fn what_waited_before_the_run_waits_again() {
     assert_eq!(bench.rows(NOTES), ["b|2"]);
     let third = bench.run(job(true)).await.unwrap();
     assert_eq!((third.carried, bench.rows(NOTES)), (1, vec!["a|1".into(), "b|2".into()]));
+}
+
+#[tokio::test]
+async fn a_table_that_the_pipeline_no_longer_fills_is_restored_too() {
+    let bench = Bench::new();
+    run(&bench, vec![("a", "1")]).await;
+    let second = run(&bench, vec![("a", "2")]).await;
+    let other = tidemill_stages::sqlite::Table::named("others").keyed_by::<Note>("key");
+    let job = Pipeline::named("notes").read(Notes::of([("b", "3")])).store(other);
+    bench.run(job).await.unwrap();
+    back(&bench, &second).await.unwrap();
+    assert_eq!(bench.rows(NOTES), ["a|1"]);
+    assert_eq!(bench.rows("SELECT key, text FROM others"), ["b|3"]);
 }
 
 #[tokio::test]

@@ -176,6 +176,14 @@ impl Blueprint {
                 .because("bad_dataset")
                 .help("that is where snapshots of the tables are kept; name another dataset"));
         }
+        for node in filled("save") {
+            let name = node.fills.as_deref().unwrap_or_default();
+            super::check_name(name).map_err(|_| {
+                Error::halt(format!("`{name}` cannot name a dataset"))
+                    .because("bad_dataset")
+                    .help("use 1 to 64 letters, digits, `-` or `_`: the name becomes a folder in the archive")
+            })?;
+        }
         let targets = filled("store").map(|n| (n.verb.as_str(), n.fills.clone()));
         let targets = targets.chain(filled("save").map(|n| (n.name.as_str(), n.fills.clone())));
         let mut seen = BTreeSet::new();

@@ -30,6 +30,14 @@ impl Job {
         &self.blueprint.name
     }
 
+    /// Looks whether it can run at all, as a run does before anything else.
+    ///
+    /// # Errors
+    /// A name that cannot be a folder, two steps that fill the same, a time of day that is none.
+    pub fn check(&self) -> crate::Result<()> {
+        self.blueprint.check()
+    }
+
     /// Its steps, in order.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

@@ -74,7 +74,7 @@ fn ended(read: &Read<'_>, pipeline_no: i64) -> Result<Option<i64>> {
 /// An archived run that can no longer be taken back: its items, and what it superseded, may go.
 fn past(read: &Read<'_>, pipeline_no: i64) -> Result<Option<i64>> {
     read.one(
-        "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND cleaned = 1 AND run_no < ?2
+        "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND cleaned IN (1, 2) AND run_no < ?2
             AND state IN ('finished', 'abandoned', 'rolled_back') ORDER BY run_no LIMIT 1",
         params![pipeline_no, undo::oldest_kept(read, pipeline_no)?],
         |row| row.get(0),
@@ -153,6 +153,8 @@ fn clear_past(tx: &Tx<'_>, pipeline_no: i64, run_no: i64, broom: &mut Broom) -> 
     let to =
         tx.one(to, params![run_no, from, CHUNK], |row| row.get::<_, Option<u64>>(0))?.flatten();
     let Some(to) = to else { return forget_past(tx, run_no) };
+    // From now on it cannot be taken back, whatever becomes of the runs behind it.
+    tx.execute("UPDATE tm_runs SET cleaned = 2 WHERE run_no = ?1", params![run_no])?;
     tx.execute(
         "DELETE FROM tm_memory WHERE pipeline_no = ?1 AND run_no < ?2 AND key IN
            (SELECT i.key FROM tm_items i JOIN tm_memory m
@@ -180,15 +182,15 @@ fn forget_past(tx: &Tx<'_>, run_no: i64) -> Result<()> {
     for table in parts_tables(tx)? {
         tx.execute(&format!("DELETE FROM {} WHERE run_no = ?1", quoted(&table)), params![run_no])?;
     }
-    tx.execute("UPDATE tm_runs SET cleaned = 2 WHERE run_no = ?1", params![run_no]).map(|_| ())
+    tx.execute("UPDATE tm_runs SET cleaned = 3 WHERE run_no = ?1", params![run_no]).map(|_| ())
 }
 
 /// What waited or was parked in runs that are swept, and has been taken over or off the list since.
 fn leftovers(tx: &Tx<'_>, pipeline_no: i64) -> Result<()> {
     let gone = "SELECT i.run_no, i.seq FROM tm_runs r JOIN tm_items i USING (run_no)
                   LEFT JOIN tm_runs t ON t.run_no = i.taken_by
-                 WHERE r.pipeline_no = ?1 AND r.cleaned = 2 AND i.state < 4 AND i.state <> 1
-                   AND ((i.state = 2 AND t.state = 'finished' AND t.cleaned = 2)
+                 WHERE r.pipeline_no = ?1 AND r.cleaned = 3 AND i.state < 4 AND i.state <> 1
+                   AND ((i.state = 2 AND t.state = 'finished' AND t.cleaned = 3)
                      OR (i.state = 3 AND NOT EXISTS (SELECT 1 FROM tm_parked k
                            WHERE k.pipeline_no = ?1 AND k.key = i.key AND k.run_no = i.run_no)))";
     for table in ["tm_steps", "tm_items"] {
@@ -199,9 +201,12 @@ fn leftovers(tx: &Tx<'_>, pipeline_no: i64) -> Result<()> {
     }
     // Parked entries that a later run superseded and that no rollback brings back.
     tx.execute(
-        "DELETE FROM tm_parked WHERE pipeline_no = ?1
-            AND run_no IN (SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND cleaned = 2)
-            AND (key, run_no) NOT IN (SELECT key, run_no FROM tm_parked_now WHERE pipeline_no = ?1)",
+        "DELETE FROM tm_parked AS k WHERE pipeline_no = ?1
+            AND (EXISTS (SELECT 1 FROM tm_memory m JOIN tm_runs s USING (run_no)
+                   WHERE m.pipeline_no = ?1 AND m.key = k.key AND m.run_no > k.run_no
+                     AND m.outcome = 1 AND s.cleaned = 3)
+              OR EXISTS (SELECT 1 FROM tm_parked l JOIN tm_runs s USING (run_no)
+                   WHERE l.pipeline_no = ?1 AND l.key = k.key AND l.run_no > k.run_no AND s.cleaned = 3))",
         params![pipeline_no],
     )
     .map(|_| ())
@@ -217,11 +222,12 @@ fn shrink(tx: &Tx<'_>) -> Result<bool> {
     if free < 65_536 || free < all / 2 {
         return Ok(false);
     }
-    tx.batch("PRAGMA incremental_vacuum(4096)")?;
+    // It yields a row for each page: it is done when all have been asked for.
+    tx.all("PRAGMA incremental_vacuum(4096)", [], |_| Ok(()))?;
     Ok(true)
 }
 
-fn staging_tables(read: &Read<'_>) -> Result<Vec<String>> {
+pub(super) fn staging_tables(read: &Read<'_>) -> Result<Vec<String>> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'tm~_staged~_%' ESCAPE '~'";
     let names = read.all(sql, [], |row| row.get::<_, String>(0))?;
     Ok(names.iter().map(|name| quoted(name)).collect())
@@ -232,7 +238,8 @@ fn parts_tables(read: &Read<'_>) -> Result<Vec<String>> {
     let sql = "SELECT s.name FROM sqlite_schema s JOIN pragma_table_info(s.name) c
                 WHERE s.type = 'table' AND s.name LIKE 'tm~_%' ESCAPE '~' AND c.name = 'run_no'";
     let mut names = read.all(sql, [], |row| row.get::<_, String>(0))?;
-    names.retain(|name| !OWN.contains(&name.as_str()));
+    let of_users = |name: &str| name.starts_with("tm_undo_") || name.starts_with("tm_staged_");
+    names.retain(|name| !OWN.contains(&name.as_str()) && !of_users(name));
     Ok(names)
 }
 

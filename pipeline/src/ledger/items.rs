@@ -1,6 +1,6 @@
 //! Items of a run: recorded, carried over, settled.
 
-use super::{Read, RunRow, Tx};
+use super::{Read, RunRow, Tx, clean};
 use crate::run::Counts;
 use crate::{Fingerprint, Result};
 use rusqlite::params;
@@ -140,13 +140,20 @@ pub(crate) fn at(read: &Read<'_>, run_no: i64, seq: u64) -> Result<Option<Record
     })
 }
 
-/// Keys that wait in earlier runs of the pipeline and are not in this one.
-pub(crate) fn waiting(read: &Read<'_>, pipeline_no: i64, run_no: i64) -> Result<Vec<String>> {
+/// Keys that wait in earlier runs of the pipeline and are not in this one, with their content.
+pub(crate) fn waiting(
+    read: &Read<'_>,
+    pipeline_no: i64,
+    run_no: i64,
+) -> Result<Vec<(String, Option<Fingerprint>)>> {
     read.all(
-        "SELECT w.key FROM tm_waiting_now w JOIN tm_items i ON i.run_no = w.run_no AND i.seq = w.seq
+        "SELECT w.key, i.content FROM tm_waiting_now w JOIN tm_items i ON i.run_no = w.run_no AND i.seq = w.seq
           WHERE w.pipeline_no = ?1 AND w.run_no < ?2 AND i.taken_by IS NOT ?2",
         params![pipeline_no, run_no],
-        |row| row.get(0),
+        |row| {
+            let content: Option<Vec<u8>> = row.get(1)?;
+            Ok((row.get(0)?, content.and_then(|bytes| Fingerprint::from_slice(&bytes))))
+        },
     )
 }
 
@@ -213,6 +220,9 @@ pub(crate) fn reopen_all(tx: &Tx<'_>, run_no: i64) -> Result<()> {
         "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state IN (1, 6, 7)",
         params![run_no],
     )?;
+    for table in clean::staging_tables(tx)? {
+        tx.execute(&format!("DELETE FROM {table} WHERE tm_run = ?1"), params![run_no])?;
+    }
     tx.execute("DELETE FROM tm_spool WHERE run_no = ?1", params![run_no]).map(|_| ())
 }
 
@@ -266,8 +276,7 @@ pub(crate) fn settle(
     setback: &Setback,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE tm_items SET state = ?3, stage = ?4, reason = ?5, message = ?6, help = ?7,
-                content = CASE WHEN ?8 AND ?3 = 3 THEN NULL ELSE content END
+        "UPDATE tm_items SET state = ?3, stage = ?4, reason = ?5, message = ?6, help = ?7, passing = ?8
           WHERE run_no = ?1 AND seq = ?2",
         params![
             run_no,

@@ -48,12 +48,12 @@ pub(crate) fn write(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<u64> {
         "INSERT INTO tm_memory (pipeline_no, key, run_no, content, note, outcome, plan_no)
          SELECT ?2, key, ?1, content, note, outcome, ?3 FROM
            (SELECT key, content, note, iif(state = 3, 3, 1) AS outcome, max(seq) FROM tm_items
-             WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL))
+             WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL AND passing = 0))
              GROUP BY key)",
         params![run.no, run.pipeline_no, run.plan_no],
     )?;
     let sql = "SELECT count(*) FROM tm_items
-                WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL))";
+                WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL AND passing = 0))";
     let items: u64 = tx.one(sql, params![run.no], |row| row.get(0))?.unwrap_or(0);
     renew(tx, run)?;
     park(tx, run, now)?;

@@ -60,6 +60,7 @@ impl Ledger {
                  PRAGMA fullfsync = ON;
                  PRAGMA checkpoint_fullfsync = ON;
                  PRAGMA temp_store = FILE;
+                 PRAGMA recursive_triggers = ON; -- so that REPLACE fires those that watch deletes
                  PRAGMA cache_size = -32768;
                  PRAGMA wal_autocheckpoint = 4000;
                  PRAGMA journal_size_limit = 67108864;",

@@ -100,13 +100,31 @@ pub(crate) fn retry(tx: &Tx<'_>, items: &[ParkedItem]) -> Result<()> {
             params![place.run_no, place.seq],
         )?;
         unlist(tx, place.pipeline_no, key)?;
+        tx.execute(
+            "DELETE FROM tm_dropped WHERE pipeline_no = ?1 AND key = ?2",
+            params![place.pipeline_no, key],
+        )?;
     }
     Ok(())
 }
 
-/// Takes the items off the list for good; one comes again only when its content changes.
+/// Takes the items off the list for good: one that comes again and fails for the same reason is
+/// not listed any more.
 pub(crate) fn drop(tx: &Tx<'_>, items: &[ParkedItem]) -> Result<()> {
-    items.iter().try_for_each(|item| unlist(tx, item.place.pipeline_no, &item.key))
+    for ParkedItem { key, place, reason, .. } in items {
+        unlist(tx, place.pipeline_no, key)?;
+        tx.execute(
+            "INSERT OR REPLACE INTO tm_dropped VALUES (?1, ?2, ?3)",
+            params![place.pipeline_no, key, reason],
+        )?;
+    }
+    Ok(())
+}
+
+/// The keys that were dropped, each with the reason it had.
+pub(crate) fn dropped(read: &Read<'_>, pipeline_no: i64) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT key, reason FROM tm_dropped WHERE pipeline_no = ?1";
+    read.all(sql, params![pipeline_no], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 fn unlist(tx: &Tx<'_>, pipeline_no: i64, key: &str) -> Result<()> {

@@ -67,7 +67,9 @@ impl Asked {
         match row {
             Some((_, Some(answer))) => reply_of(&answer),
             Some((true, None)) => Ok(Reply::Taken),
-            _ => Ok(Reply::Unseen),
+            Some((false, None)) => Ok(Reply::Unseen),
+            // The next owner found it taken and never answered.
+            None => Ok(Reply::Failed(owner_gone())),
         }
     }
 
@@ -79,6 +81,13 @@ impl Asked {
         let sql = "DELETE FROM tm_requests WHERE request_no = ?1 AND taken_at IS NULL";
         Ok(Tx(Read(&self.connection)).execute(sql, params![self.no])? > 0)
     }
+}
+
+/// What the maker of an order is told whose taker is gone.
+pub(crate) fn owner_gone() -> Error {
+    Error::halt("the program that had the order ended before it answered")
+        .because("owner_gone")
+        .help("look with `status` whether it was carried out, then give it again")
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -262,6 +262,12 @@ pub(crate) fn row(tx: &Read<'_>, run_no: i64) -> Result<RunRow> {
         .ok_or_else(|| Error::halt(format!("run number {run_no} is not in the ledger")))
 }
 
+/// The ids of a pipeline's runs that are not finished.
+pub(crate) fn unfinished(read: &Read<'_>, pipeline_no: i64) -> Result<Vec<String>> {
+    let sql = format!("SELECT id FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED}");
+    read.all(&sql, params![pipeline_no], |row| row.get(0))
+}
+
 /// Gives up the unfinished runs of a pipeline: their unpublished items come again.
 pub(crate) fn abandon(tx: &Tx<'_>, pipeline_no: i64, now: i64) -> Result<()> {
     let sql = format!("SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED}");

@@ -26,7 +26,7 @@ CREATE TABLE tm_runs_2 (
   beat_at       INTEGER,
   progress      TEXT,              -- JSON: how far it is
   memory        INTEGER NOT NULL DEFAULT 0,  -- 1 when rows of tm_memory were written for it
-  cleaned       INTEGER NOT NULL DEFAULT 0   -- 1 spool, steps and staging are gone, 2 items and undo too
+  cleaned       INTEGER NOT NULL DEFAULT 0   -- 1 spool, steps and staging are gone; 2 items and undo are going, 3 gone
 ) STRICT;
 INSERT INTO tm_runs_2 (run_no, id, pipeline_no, plan_no, source, source_name, trigger, scheduled_for,
     attempt, dt, state, source_done, cursor, started_at, ended_at, changed_rows, report, memory)
@@ -41,6 +41,7 @@ DROP TABLE tm_cursors;
 
 -- States: 0 open, 1 done, 2 waiting, 3 parked, 4 unchanged, 6 split into others, 7 merged into another.
 ALTER TABLE tm_items ADD COLUMN entry INTEGER NOT NULL DEFAULT 0;  -- the step behind which it enters: 0 the source
+ALTER TABLE tm_items ADD COLUMN passing INTEGER NOT NULL DEFAULT 0;  -- parked, but not for its content
 ALTER TABLE tm_items ADD COLUMN taken_by INTEGER;  -- the run that took a waiting item over
 DELETE FROM tm_items WHERE state = 5;
 DROP INDEX tm_items_by_key;
@@ -91,7 +92,7 @@ DROP TABLE tm_parked;
 ALTER TABLE tm_parked_2 RENAME TO tm_parked;
 
 -- What is parked now: published, and neither through nor parked again since. What a source could
--- not read counts only for the newest run, which tried it again.
+-- not read counts until a run of the same source has tried it again.
 CREATE VIEW tm_parked_now AS
   SELECT k.* FROM tm_parked k JOIN tm_runs r USING (run_no)
    WHERE r.state IN ('published', 'finished')
@@ -101,9 +102,18 @@ CREATE VIEW tm_parked_now AS
      AND NOT EXISTS (SELECT 1 FROM tm_memory m JOIN tm_runs s USING (run_no)
            WHERE m.pipeline_no = k.pipeline_no AND m.key = k.key AND m.run_no > k.run_no
              AND m.outcome = 1 AND s.state IN ('published', 'finished'))
-     AND (k.stage NOT LIKE 'read %' OR k.run_no =
-           (SELECT max(run_no) FROM tm_runs n WHERE n.pipeline_no = k.pipeline_no
-               AND n.state IN ('published', 'finished')));
+     AND (EXISTS (SELECT 1 FROM tm_items i WHERE i.run_no = k.run_no AND i.seq = k.seq AND i.item IS NOT NULL)
+       OR NOT EXISTS (SELECT 1 FROM tm_runs n
+           WHERE n.pipeline_no = k.pipeline_no AND n.run_no > k.run_no AND n.source = r.source
+             AND n.state IN ('published', 'finished')));
+
+-- What a person took off that list for good: when it fails for the same reason again, nobody is told.
+CREATE TABLE tm_dropped (
+  pipeline_no INTEGER NOT NULL,
+  key         TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  PRIMARY KEY (pipeline_no, key)
+) STRICT, WITHOUT ROWID;
 
 -- What waits now: in a published run, and not taken over by one that is published too.
 CREATE VIEW tm_waiting_now AS

@@ -21,8 +21,8 @@ fn undo_of(table: &str) -> String {
 }
 
 impl Tx<'_> {
-    /// Runs `work`, and keeps each row of a published table that it changes or deletes, so that
-    /// the run can be taken back.
+    /// Runs `work`, and keeps each row of a published table that it changes or replaces, so that
+    /// the run can be taken back. A run whose `work` deletes rows for good cannot.
     ///
     /// # Errors
     /// With the error of `work`; when the table is not there.
@@ -37,9 +37,15 @@ impl Tx<'_> {
         let old =
             columns.iter().map(|c| format!("OLD.{}", quoted(c))).collect::<Vec<_>>().join(", ");
         let (target, undo) = (quoted(table), quoted(&undo_of(table)));
-        // Of a row that is replaced twice in a run, the first one is the former one.
-        let keep =
-            format!("INSERT OR IGNORE INTO main.{undo} (tm_run, {names}) VALUES ({run_no}, {old})");
+        // Of a row that is replaced twice in a run, the first one is the former one. Not OR IGNORE:
+        // the conflict rule of the statement that fires a trigger overrules that of the trigger.
+        let keys = self::columns(self, table)?.into_iter().filter(|column| column.key > 0);
+        let same = keys.map(|column| format!("k.{0} IS OLD.{0}", quoted(&column.name)));
+        let same = same.collect::<Vec<_>>().join(" AND ");
+        let keep = format!(
+            "INSERT INTO main.{undo} (tm_run, {names}) SELECT {run_no}, {old} WHERE NOT EXISTS
+               (SELECT 1 FROM main.{undo} k WHERE k.tm_run = {run_no} AND {same})"
+        );
         self.batch(&format!(
             "CREATE TEMP TRIGGER tm_keep_update BEFORE UPDATE ON main.{target} BEGIN {keep}; END;
              CREATE TEMP TRIGGER tm_keep_delete BEFORE DELETE ON main.{target} BEGIN {keep}; END;"
@@ -107,26 +113,49 @@ pub(crate) fn rollback(tx: &Tx<'_>, id: &str, now: i64) -> Result<RolledBack> {
         return Err(Error::halt(format!("run {id} is {what}: there is nothing to take back"))
             .because("not_published"));
     }
-    if run.no < oldest_kept(tx, run.pipeline_no)? {
+    // Later ones may have been taken back: then an older run is among the last three again, but what
+    // it replaced was swept long ago.
+    let swept = "SELECT 1 FROM tm_runs WHERE run_no = ?1 AND cleaned >= 2";
+    let swept = tx.one(swept, params![run.no], |_| Ok(()))?.is_some();
+    if swept || run.no < oldest_kept(tx, run.pipeline_no)? {
         return Err(Error::halt(format!("run {id} is too old to be taken back"))
             .because("undo_gone")
             .help(format!("only the last {KEPT_RUNS} runs of a pipeline can be; older rows are in the archive's sqlite/ folder")));
     }
     check_cursor(tx, &run)?;
-    let tables = "SELECT tables FROM tm_pipelines WHERE pipeline_no = ?1";
-    let tables: String = tx.one(tables, [run.pipeline_no], |row| row.get(0))?.unwrap_or_default();
     let mut done = RolledBack { run: run.id.clone(), restored: 0, removed: 0 };
-    for table in serde_json::from_str::<Vec<String>>(&tables)? {
+    for table in tables(tx, &run)? {
         check_untouched(tx, &run, &table)?;
         restore(tx, &run, &table, &mut done)?;
         crash::point("rollback.inside");
     }
     // What is under way was built on it, and begins anew.
     runs::abandon(tx, run.pipeline_no, now)?;
+    // Later runs that found these keys as they were, or did them again to the same end, relied on it.
+    tx.execute(
+        "DELETE FROM tm_memory WHERE pipeline_no = ?1 AND run_no > ?2 AND key IN
+           (SELECT key FROM tm_memory WHERE pipeline_no = ?1 AND run_no = ?2)",
+        params![run.pipeline_no, run.no],
+    )?;
+    // What it took over and had to leave waiting may be with a later run by now.
+    tx.execute(
+        "UPDATE tm_items SET taken_by = (SELECT own.taken_by FROM tm_items own
+              WHERE own.run_no = ?1 AND own.key = tm_items.key AND own.taken_by IS NOT NULL LIMIT 1)
+          WHERE taken_by = ?1 AND EXISTS (SELECT 1 FROM tm_items own
+              WHERE own.run_no = ?1 AND own.key = tm_items.key AND own.taken_by IS NOT NULL)",
+        params![run.no],
+    )?;
     memory::forget(tx, &run)?;
     tx.execute("DELETE FROM tm_steps WHERE run_no = ?1", params![run.no])?;
     runs::set_state(tx, run.no, RunState::RolledBack, run.ended_at.unwrap_or(now), None)?;
     Ok(done)
+}
+
+/// The tables that the run filled: as its own plan says, whatever the pipeline fills today.
+fn tables(read: &Read<'_>, run: &RunRow) -> Result<Vec<String>> {
+    let sql = "SELECT DISTINCT step.value ->> 'fills' FROM tm_plans, json_each(body) step
+                WHERE plan_no = ?1 AND step.value ->> 'verb' = 'store'";
+    read.all(sql, params![run.plan_no], |row| row.get(0))
 }
 
 /// The number of the oldest run of a pipeline that can be taken back.
@@ -145,7 +174,7 @@ fn check_cursor(read: &Read<'_>, run: &RunRow) -> Result<()> {
     let later = read.one(
         "SELECT l.id FROM tm_runs l JOIN tm_runs r ON r.run_no = ?1
           WHERE l.pipeline_no = r.pipeline_no AND l.run_no > r.run_no AND l.source_name = r.source_name
-            AND r.cursor IS NOT NULL AND l.cursor IS NOT NULL AND l.cursor <> r.cursor
+            AND r.cursor IS NOT NULL AND l.cursor IS NOT NULL
             AND l.state IN ('published', 'finished') ORDER BY l.run_no DESC LIMIT 1",
         params![run.no],
         |row| row.get::<_, String>(0),

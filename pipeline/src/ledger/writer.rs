@@ -196,8 +196,11 @@ fn savepoint(connection: &Connection, op: Op) -> Result<Result<()>> {
     let run = |sql: &str| connection.execute_batch(sql).map_err(|e| refused(sql, e));
     run("SAVEPOINT one")?;
     let result = op(&Tx(Read(connection)));
-    if result.is_err() {
-        run("ROLLBACK TO one")?;
+    if let Err(error) = &result
+        && run("ROLLBACK TO one").is_err()
+    {
+        // A full disk has undone all of the transaction already: that is what is to be told.
+        return Err(error.told_again());
     }
     run("RELEASE one")?;
     Ok(result)

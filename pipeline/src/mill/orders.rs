@@ -132,9 +132,7 @@ pub async fn give(
             Reply::Unseen if waited >= patience && asked.withdraw()? => return Ok(None),
             // Who can have the lock is alone: the owner ended with the order in its hands.
             Reply::Taken if Lock::take(home).is_ok() && matches!(asked.reply()?, Reply::Taken) => {
-                return Err(Error::halt("the program that had the order ended before it answered")
-                    .because("owner_gone")
-                    .help("look with `status` whether it was carried out, then give it again"));
+                return Err(requests::owner_gone());
             }
             Reply::Unseen | Reply::Taken => {}
         }

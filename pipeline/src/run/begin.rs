@@ -2,9 +2,10 @@
 
 use super::execute::RunOptions;
 use super::live::{Before, Beginning, Live, Scene};
+use super::report::Counts;
 use super::trial::Trial;
 use crate::build::Blueprint;
-use crate::ledger::{NewRun, items, pipelines, runs};
+use crate::ledger::{NewRun, items, parked, pipelines, runs};
 use crate::mill::Home;
 use crate::{Context, Fingerprint, Result};
 use std::sync::Arc;
@@ -25,7 +26,12 @@ pub(super) async fn prepare(scene: &Arc<Scene>, blueprint: &Blueprint) -> Result
             node.fingerprint =
                 step.prepare(&cx).await.map_err(|e| e.context(format!("prepare {}", node.name)))?;
         }
-        fingerprints.push(Fingerprint::of(&(&node.name, node.version, node.fingerprint)));
+        fingerprints.push(Fingerprint::of(&(
+            &node.name,
+            node.version,
+            node.fingerprint,
+            &node.fills,
+        )));
     }
     for files in &blueprint.files {
         files.check(&cx)?;
@@ -49,24 +55,33 @@ pub(super) async fn begin(
     let (no, chain, plan, limit) =
         (scene.pipeline_no, prepared.chain, prepared.plan, blueprint.limit);
     let entries = blueprint.entries();
-    let (run, resumed, carried) = home
+    let (run, resumed, carried, given_up) = home
         .ledger()
         .transaction(move |tx| {
             let mut new = new;
             new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
+            let given_up = if new.trial { vec![] } else { runs::unfinished(tx, no)? };
             let (run, resumed) = runs::begin(tx, &new)?;
             let carried = if resumed || new.trial { 0 } else { items::carry(tx, &run, limit)? };
             items::park_strays(tx, run.no, &entries)?;
-            Ok((run, resumed, carried))
+            Ok((run, resumed, carried, given_up))
         })
         .await?;
+    for id in given_up.iter().filter(|id| !resumed && **id != run.id) {
+        scene.say(format!(
+            "run {id} was not finished and is given up, since this one reads from elsewhere; its items come again"
+        ));
+    }
     let run_no = run.no;
     let before = home
         .ledger()
         .read(move |read| {
             let waiting = limit.map_or(Ok(vec![]), |_| items::waiting(read, no, run_no))?;
+            let ends = if resumed { items::ends(read, run_no)?.0 } else { Counts::default() };
             Ok(Before {
                 waiting: waiting.into_iter().collect(),
+                dropped: parked::dropped(read, no)?.into_iter().collect(),
+                ends,
                 last_seq: items::last_seq(read, run_no)?,
                 passed: limit.map_or(Ok(0), |_| items::passed(read, run_no))?,
             })

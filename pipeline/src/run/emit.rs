@@ -185,7 +185,8 @@ impl<T: Item> Emit<T> {
     fn recorded(&self, yielded: &Yielded<T>) -> Result<Option<Recorded>> {
         let live = &self.live;
         let full = live.blueprint.limit.is_some_and(|limit| live.passed.load(Relaxed) >= limit);
-        if full && live.before.waiting.contains(&yielded.key) {
+        let waits = live.before.waiting.get(&yielded.key);
+        if full && waits.is_some_and(|had| yielded.content.is_none() || *had == yielded.content) {
             return Ok(None);
         }
         let item = serde_json::to_vec(&yielded.item);

@@ -242,11 +242,11 @@ fn watch_the_time(live: &Arc<Live>) -> Result<()> {
     let local = home.zone().local(now);
     let today = local.date().and_time(until);
     let end = if today > local { today } else { today + Days::new(1) };
-    let end = now + (end - local);
+    let zone = home.zone();
     let (clock, scene) = (Arc::clone(home.clock()), Arc::clone(&live.scene));
     live.accompany(async move {
         // In small steps, since the clock may be set, and the machine may sleep.
-        while clock.now() < end {
+        while zone.local(clock.now()) < end {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         scene.say(format!(
@@ -281,8 +281,9 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
 /// Notes in the ledger that the run halted. The ledger may be what failed, so this may fail too.
 async fn halted(live: &Arc<Live>, error: Error) -> Error {
     let (run_no, now) = (live.run.no, live.now_millis());
+    let last = pulse::last(live, Some(error.to_string())).await;
     let noted = live.ledger().commit(move |tx| runs::halt(tx, run_no, now)).await;
-    if let Err(second) = noted {
+    if let Err(second) = last.and(noted) {
         tracing::warn!(error = %second, "the halt could not be noted; the run counts as killed");
     }
     error

@@ -186,7 +186,10 @@ pub(crate) async fn archive(
     scene: &Arc<Scene>,
     gate: Option<&Gate>,
 ) -> Result<(OffloadReport, PruneReport)> {
-    let Some(gate) = gate else { return Ok((OffloadReport::none(), PruneReport::default())) };
+    let Some(gate) = gate else {
+        offload::finish_runs(scene).await?; // one that was killed behind its publish, too
+        return Ok((OffloadReport::none(), PruneReport::default()));
+    };
     scene.progress.event(&Event::Phase("offload"));
     let report = offload::catch_up(scene, gate).await?;
     if report.state != "done" {

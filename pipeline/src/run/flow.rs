@@ -2,6 +2,7 @@
 
 use super::live::Live;
 use super::stop::Urgency;
+use super::work::AbortOnDrop;
 use crate::build::Knobs;
 use crate::channel::{Receiver, Sender};
 use crate::{Envelope, Item, Result};
@@ -218,11 +219,19 @@ where
                 let Some(envelope) = envelope else { open = false; continue };
                 let bytes = envelope.bytes;
                 held += bytes;
-                pending.push(permitted(live, bytes, work(envelope), &permits));
+                let task = permitted(live, bytes, work(envelope), &permits);
+                pending.push(if knobs.within.is_some() { by_itself(bytes, task) } else { task });
             }
         }
     }
     Ok(())
+}
+
+/// Work that goes on though nobody looks at it: it holds what other steps wait for, and this step
+/// looks at nothing while it waits to pass an item on.
+fn by_itself<T: Item>(bytes: usize, work: Task<T>) -> Task<T> {
+    let task = AbortOnDrop(tokio::spawn(async move { work.await.1 }));
+    Box::pin(async move { (bytes, task.await) })
 }
 
 /// Work that begins when a worker is free. A run that is to stop begins nothing more.

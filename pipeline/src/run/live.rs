@@ -2,6 +2,7 @@
 
 use super::keys::Keys;
 use super::progress::{Event, Progress};
+use super::report::Counts;
 use super::stats::{StepReport, Times};
 use super::stop::{Stop, Urgency};
 use super::tally::Tally;
@@ -12,7 +13,7 @@ use crate::ledger::{Ledger, RunRow};
 use crate::mill::Home;
 use crate::{Envelope, Error, Fingerprint, Result};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,8 +120,12 @@ pub(crate) struct Live {
 /// What the run has already, when it was resumed or took over waiting items.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// Keys that wait in earlier runs and were not taken over.
-    pub(crate) waiting: BTreeSet<String>,
+    /// Keys that wait in earlier runs and were not taken over, with their content.
+    pub(crate) waiting: BTreeMap<String, Option<Fingerprint>>,
+    /// Keys that a person dropped, each with the reason that is not told any more.
+    pub(crate) dropped: BTreeMap<String, String>,
+    /// Where its items ended before it was resumed.
+    pub(crate) ends: Counts,
     pub(crate) last_seq: u64,
     pub(crate) passed: u64,
 }

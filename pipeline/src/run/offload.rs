@@ -177,7 +177,7 @@ async fn advance(scene: &Scene, mut row: OffloadRow, state: OffloadState) -> Res
 }
 
 /// Published runs of which nothing waits any more are finished.
-async fn finish_runs(scene: &Arc<Scene>) -> Result<()> {
+pub(super) async fn finish_runs(scene: &Arc<Scene>) -> Result<()> {
     let (no, now) = (scene.pipeline_no, scene.home.clock().now().timestamp_millis());
     scene
         .home

@@ -26,7 +26,7 @@ impl Live {
         stage: &str,
         error: Error,
     ) -> Result<()> {
-        if error.says_unchanged() {
+        if error.says_unchanged() || self.is_dropped(key, &error) {
             let run_no = self.run.no;
             self.ledger()
                 .write(64, move |tx| items::through(tx, run_no, &[seq], ItemState::Unchanged))
@@ -58,6 +58,12 @@ impl Live {
             self.tally.failed(no, stage, &error)?;
         }
         Ok(())
+    }
+
+    /// Whether a person has dropped the item for just this reason, and does not want to hear of it.
+    fn is_dropped(&self, key: &str, error: &Error) -> bool {
+        let parks = matches!(error.verdict(), Verdict::Park | Verdict::Retry { .. });
+        parks && self.before.dropped.get(key).is_some_and(|reason| reason == error.reason())
     }
 
     /// Tells the progress where an item ended.

@@ -13,12 +13,18 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// Writes one sign of life.
 pub(crate) async fn beat(live: &Live) -> Result<()> {
+    last(live, None).await
+}
+
+/// Writes the last sign of life, with what the run halted on.
+pub(crate) async fn last(live: &Live, halted: Option<String>) -> Result<()> {
     let owner = Owner::me(live.scene.home.clock().now());
     let pulse = Pulse {
         recorded: live.tally.recorded(),
-        items: live.tally.counts(),
+        items: live.before.ends.and(live.tally.counts()),
         steps: live.steps(),
         said: live.scene.said(),
+        halted,
     };
     let (run_no, text) = (live.run.no, serde_json::to_string(&pulse)?);
     live.ledger().write(text.len(), move |tx| runs::beat(tx, run_no, &owner, &text)).await

@@ -106,10 +106,25 @@ pub struct RunReport {
 pub struct Pulse {
     /// Items that are to be worked on, as far as the source has spoken.
     pub recorded: u64,
-    /// Items by where they ended, since this attempt began.
+    /// Items by where they ended, over all attempts.
     pub items: Counts,
     /// What each step did so far.
     pub steps: Vec<StepReport>,
     /// What the run said to the person.
     pub said: Vec<String>,
+    /// What it halted on, if it did.
+    #[serde(default)]
+    pub halted: Option<String>,
+}
+
+impl Counts {
+    /// Both together.
+    pub(crate) fn and(self, more: Self) -> Self {
+        Self {
+            done: self.done + more.done,
+            unchanged: self.unchanged + more.unchanged,
+            waiting: self.waiting + more.waiting,
+            parked: self.parked + more.parked,
+        }
+    }
 }

@@ -97,15 +97,12 @@ impl Tally {
         if so_far.count < ALIKE {
             return Ok(());
         }
-        let why = error.guidance().map_or(String::new(), |help| format!("{help}; "));
         Err(Error::halt(format!(
             "the first {ALIKE} items all failed alike, in {stage}: {}",
             error.message()
         ))
         .because("all_alike")
-        .help(format!(
-            "{why}nothing was published; mend the cause and run again, or run with --keep-going to set them all aside"
-        )))
+        .help("nothing was published: mend the cause and run again; or run with --keep-going, which sets them all aside"))
     }
 
     pub(crate) fn counts(&self) -> Counts {

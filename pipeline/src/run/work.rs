@@ -226,7 +226,7 @@ impl Patience<'_> {
 }
 
 /// A spawned task that ends when nobody waits for it any more.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<Result<T>>);
+pub(super) struct AbortOnDrop<T>(pub(super) tokio::task::JoinHandle<Result<T>>);
 
 impl<T> Future for AbortOnDrop<T> {
     type Output = Result<T>;
