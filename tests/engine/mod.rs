@@ -4,6 +4,7 @@
 mod bench;
 mod parts;
 
+mod again;
 mod archive;
 mod away;
 mod cursor;
@@ -26,4 +27,5 @@ mod snapshot;
 mod stop;
 mod tables;
 mod unchanged;
+mod undo;
 mod waiting;
