@@ -166,3 +166,30 @@ fn the_snapshot_holds_the_published_table_only(place: &Place) {
     let rows = text("SELECT CAST(count(*) AS TEXT) FROM digests");
     assert_eq!(rows, place.count("SELECT count(*) FROM digests").to_string());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_pipelines_that_fetch_at_once_in_one_home_keep_their_captures_apart() {
+    use std::sync::Arc;
+    use tidemill::pipeline::mill::{Home, HomeOptions};
+    use tidemill::pipeline::run::RunOptions;
+    use tidemill::prelude::*;
+    use tidemill::stages::extract::Document;
+
+    // Two sites, so that neither waits for the other's turn.
+    let (webs, folder) =
+        ([FakeWeb::start().site(40), FakeWeb::start().site(40)], tempfile::tempdir().unwrap());
+    let home = Arc::new(Home::open(folder.path(), HomeOptions::owner()).unwrap());
+    let run = async |name: &'static str, web: &FakeWeb| {
+        let pages: Vec<String> = (1..=40).map(|n| web.url(&format!("/articles/{n}"))).collect();
+        let fetch = Fetch::politely().delay(std::time::Duration::ZERO);
+        let pages = Pipeline::named(name).read(Links::of(pages)).then(fetch);
+        // The extractor reads each body back from the WARC, by its offset and hash.
+        let job =
+            pages.then(Extract::article()).store(Table::named(name).keyed_by::<Document>("url"));
+        home.run(&job.into(), RunOptions::default()).await.unwrap()
+    };
+    let (one, two) = tokio::join!(run("ebb", &webs[0]), run("flow", &webs[1]));
+    for report in [one, two] {
+        assert_eq!((report.items.done, report.items.parked), (40, 0), "{:?}", report.reasons);
+    }
+}

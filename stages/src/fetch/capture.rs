@@ -3,6 +3,7 @@
 use super::schema;
 use crate::warc::cdxj::Line;
 use crate::warc::{self, Part, Reader, Record};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidemill_pipeline::clock::Clock;
@@ -39,6 +40,8 @@ impl Archivist {
     pub(super) async fn open(cx: &Context) -> Result<Self> {
         let run = cx.run()?.clone();
         let folder = cx.folder(DATASET)?;
+        // Offsets that are queued count: what lies behind the last one is cut off.
+        cx.ledger().flush().await?;
         let number = cx
             .ledger()
             .read({
@@ -57,6 +60,11 @@ impl Archivist {
         let part = open.part(end, cx.now()).await?;
         let worker = tokio::spawn(open.work(part, jobs));
         Ok(Self { queue, worker })
+    }
+
+    /// Whether it still writes: a full disk ends it, and the run.
+    fn is_alive(&self) -> bool {
+        !self.worker.is_finished()
     }
 
     /// Returns when what was queued is written and nobody writes to the file any more.
@@ -231,30 +239,29 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.or_halt().doing("working on the WARC file")?
 }
 
-/// One archivist per run, opened by the first who needs it.
+/// One archivist per run at work, opened by the first who needs it.
 #[derive(Debug, Default)]
-pub(super) struct Archivists(tokio::sync::Mutex<Option<(i64, Arc<Archivist>)>>);
+pub(super) struct Archivists(tokio::sync::Mutex<HashMap<i64, Arc<Archivist>>>);
 
 impl Archivists {
     pub(super) async fn of(&self, cx: &Context) -> Result<Arc<Archivist>> {
         let run_no = cx.run()?.no;
         let mut held = self.0.lock().await;
-        if let Some((no, archivist)) = held.as_ref()
-            && *no == run_no
-        {
+        if let Some(archivist) = held.get(&run_no).filter(|archivist| archivist.is_alive()) {
             return Ok(Arc::clone(archivist));
         }
         let archivist = Arc::new(Archivist::open(cx).await?);
-        *held = Some((run_no, Arc::clone(&archivist)));
+        held.insert(run_no, Arc::clone(&archivist));
         Ok(archivist)
     }
 
     /// Lets go of the run's archivist, so that its file can be sealed.
-    pub(super) async fn close(&self) {
-        let held = self.0.lock().await.take();
+    pub(super) async fn close(&self, cx: &Context) -> Result<()> {
+        let held = self.0.lock().await.remove(&cx.run()?.no);
         // Nobody else holds it once all items are through.
-        if let Some(archivist) = held.and_then(|(_, archivist)| Arc::into_inner(archivist)) {
+        if let Some(archivist) = held.and_then(Arc::into_inner) {
             archivist.end().await;
         }
+        Ok(())
     }
 }

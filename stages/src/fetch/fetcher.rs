@@ -95,7 +95,7 @@ impl Fetcher {
     /// When a file cannot be written.
     pub async fn finish(&self, cx: &Context) -> Result<()> {
         self.ensure_tables(cx).await?;
-        self.archivists.close().await;
+        self.archivists.close(cx).await?;
         cx.ledger().flush().await?;
         capture::seal(cx).await
     }
