@@ -37,6 +37,10 @@ impl<S: Source> Step for Cut<S> {
         self.source.name()
     }
 
+    fn fills(&self) -> Option<&str> {
+        self.source.fills()
+    }
+
     fn version(&self) -> u32 {
         self.source.version()
     }

@@ -45,6 +45,10 @@ impl<S: Step, In: Item, Out: Item> Step for Watched<S, In, Out> {
         self.stage.name()
     }
 
+    fn fills(&self) -> Option<&str> {
+        self.stage.fills()
+    }
+
     fn version(&self) -> u32 {
         self.stage.version()
     }
