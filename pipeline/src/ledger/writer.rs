@@ -80,10 +80,13 @@ pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broke
                 None => break,
             }
         }
+        // A transaction of its own may be a long one: others go first.
+        if group[0].alone && since.elapsed() > STRETCH / 4 {
+            gap(&mut since);
+        }
         commit(&mut connection, group, broken);
         if since.elapsed() > STRETCH {
-            std::thread::sleep(GAP);
-            since = Instant::now();
+            gap(&mut since);
         }
     }
     // Fresh statistics for the planner, and a small WAL for who copies or looks at the file. What
@@ -92,6 +95,12 @@ pub(super) fn run(mut connection: Connection, mut queue: Receiver<Queued>, broke
     if let Err(error) = connection.execute_batch(last) {
         tracing::debug!(%error, "the ledger was closed without its last checkpoint");
     }
+}
+
+/// Lets others get at the file.
+fn gap(since: &mut Instant) {
+    std::thread::sleep(GAP);
+    *since = Instant::now();
 }
 
 /// The next write. While none is there others get at the file: the stretch begins anew.
