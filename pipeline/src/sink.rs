@@ -20,7 +20,8 @@ pub struct Origin {
     pub key: String,
 }
 
-/// A sink whose rows live in the ledger's own SQLite file, so that rows and *done* commit together.
+/// A sink whose rows live in the ledger's own SQLite file, so that they become the current ones in
+/// the one transaction that makes their run a published one.
 ///
 /// A run can be taken back when [`publish`](LedgerSink::publish) works inside
 /// [`Tx::keeping_replaced`] on a table that has a primary key and a column `_run` with the id of the

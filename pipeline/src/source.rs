@@ -51,7 +51,7 @@ pub struct Yielded<T> {
     /// The value.
     pub item: T,
     /// The hash of its content, if the source knows it; the same hash as last time means
-    /// *unchanged*: an observation row, and no stage runs.
+    /// *unchanged*: its row says so, and no stage runs.
     pub content: Option<Fingerprint>,
     /// What the source wants to find again next time (validators, links), kept with the item's
     /// memory when the run is published.

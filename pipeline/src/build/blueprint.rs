@@ -138,6 +138,11 @@ impl Blueprint {
         self.push(node, Knobs::once(1), None)
     }
 
+    /// The name of a step.
+    pub(crate) fn name_of(&self, no: usize) -> &str {
+        self.nodes.get(no).map_or("", |node| node.name.as_str())
+    }
+
     pub(crate) fn knobs(&self, no: usize) -> Knobs {
         self.knobs.get(no).cloned().unwrap_or_else(|| Knobs::once(1))
     }

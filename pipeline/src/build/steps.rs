@@ -81,7 +81,7 @@ async fn sink<T: Item>(
             move |tx: &crate::ledger::Tx<'_>| writes.into_iter().try_for_each(|write| write(tx));
         live.ledger().write(bytes, all).await?;
     }
-    let name = live.blueprint.nodes.get(no).map_or("", |node| node.name.as_str());
+    let name = live.blueprint.name_of(no);
     for (Envelope { seq, key, .. }, error) in refused {
         let error: Error = error;
         live.setback(seq, &key, name, error).await?;

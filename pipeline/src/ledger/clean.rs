@@ -2,7 +2,7 @@
 //! that nobody waits for it.
 
 use super::calls::{self, CallCap};
-use super::{Read, Tx, undo};
+use super::{Read, Tx, quoted, undo};
 use crate::{Result, crash};
 use rusqlite::params;
 
@@ -241,10 +241,6 @@ fn parts_tables(read: &Read<'_>) -> Result<Vec<String>> {
     let of_users = |name: &str| name.starts_with("tm_undo_") || name.starts_with("tm_staged_");
     names.retain(|name| !OWN.contains(&name.as_str()) && !of_users(name));
     Ok(names)
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Broom {

@@ -123,21 +123,10 @@ pub(crate) fn each_key(
     })
 }
 
-/// The item at a place of a run: its key, the content that its source said, its note.
-pub(crate) fn at(read: &Read<'_>, run_no: i64, seq: u64) -> Result<Option<Recorded>> {
-    let sql = "SELECT key, content, note, state FROM tm_items WHERE run_no = ?1 AND seq = ?2";
-    read.one(sql, params![run_no, seq], |row| {
-        let content: Option<Vec<u8>> = row.get(1)?;
-        let unchanged = row.get::<_, i64>(3)? == ItemState::Unchanged.code();
-        Ok(Recorded {
-            seq,
-            key: row.get(0)?,
-            item: None,
-            content: content.and_then(|bytes| Fingerprint::from_slice(&bytes)),
-            note: row.get(2)?,
-            state: if unchanged { ItemState::Unchanged } else { ItemState::Open },
-        })
-    })
+/// What the source noted of the item at a place of a run.
+pub(crate) fn note(read: &Read<'_>, run_no: i64, seq: u64) -> Result<Option<String>> {
+    let sql = "SELECT note FROM tm_items WHERE run_no = ?1 AND seq = ?2";
+    Ok(read.one(sql, params![run_no, seq], |row| row.get(0))?.flatten())
 }
 
 /// Keys that wait in earlier runs of the pipeline and are not in this one, with their content.

@@ -29,11 +29,10 @@ pub use offloads::{OffloadRow, OffloadState};
 pub use open::Ledger;
 pub use parked::{ParkedFilter, ParkedItem};
 pub use pipelines::{Choices, PipelineRow};
-pub use requests::{Asked, Reply, Request};
 pub use runs::{RunRow, RunState};
 pub use stale::{Done, Stale, StaleStep, Why};
 pub use status::PipelineStatus;
-pub use tx::{Read, Tx};
+pub use tx::{Read, Tx, quoted};
 pub use undo::RolledBack;
 
 pub(crate) use publish::{Publishing, publish};

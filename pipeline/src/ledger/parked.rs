@@ -90,7 +90,8 @@ impl ParkedItem {
     }
 }
 
-/// Takes the items off the list, to be tried again: the next run takes them first. What a source
+/// Takes the items off the list, to be tried again: the next run takes them with what
+/// waits. What a source
 /// could not read it tries again by itself.
 pub(crate) fn retry(tx: &Tx<'_>, items: &[ParkedItem]) -> Result<()> {
     for ParkedItem { key, place, .. } in items {

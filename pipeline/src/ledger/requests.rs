@@ -8,18 +8,18 @@ use std::path::Path;
 
 /// Something that another program asks of the owner.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// Its number.
-    pub no: i64,
+    pub(crate) no: i64,
     /// What is to be done, for instance `parked retry`.
-    pub verb: String,
+    pub(crate) verb: String,
     /// The arguments.
-    pub body: Value,
+    pub(crate) body: Value,
 }
 
 /// How far a request is.
 #[derive(Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// Nobody has looked at it yet.
     Unseen,
     /// The owner works on it.
@@ -32,7 +32,7 @@ pub enum Reply {
 
 /// A request that was made, as its maker follows it: a connection of its own to the owner's ledger.
 #[derive(Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     connection: Connection,
     no: i64,
 }
@@ -42,7 +42,7 @@ impl Asked {
     ///
     /// # Errors
     /// When the ledger refuses.
-    pub fn of(ledger: &Path, verb: &str, body: &Value, now: i64) -> Result<Self> {
+    pub(crate) fn of(ledger: &Path, verb: &str, body: &Value, now: i64) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(ledger, flags).map_err(|e| refused("open", e))?;
@@ -59,7 +59,7 @@ impl Asked {
     ///
     /// # Errors
     /// When the ledger refuses.
-    pub fn reply(&self) -> Result<Reply> {
+    pub(crate) fn reply(&self) -> Result<Reply> {
         let sql = "SELECT taken_at IS NOT NULL, answer FROM tm_requests WHERE request_no = ?1";
         let row = Read(&self.connection).one(sql, params![self.no], |row| {
             Ok((row.get::<_, bool>(0)?, row.get::<_, Option<String>>(1)?))
@@ -77,7 +77,7 @@ impl Asked {
     ///
     /// # Errors
     /// When the ledger refuses.
-    pub fn withdraw(&self) -> Result<bool> {
+    pub(crate) fn withdraw(&self) -> Result<bool> {
         let sql = "DELETE FROM tm_requests WHERE request_no = ?1 AND taken_at IS NULL";
         Ok(Tx(Read(&self.connection)).execute(sql, params![self.no])? > 0)
     }

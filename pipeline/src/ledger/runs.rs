@@ -16,7 +16,7 @@ pub enum RunState {
     Interrupted,
     /// Stopped by an error: the next `run` goes on with it.
     Halted,
-    /// Given up for a newer run with other arguments.
+    /// Given up: for a run with other arguments, by a rollback, or because it was only a trial.
     Abandoned,
     /// One item, to be looked at: it is never published.
     Trial,
@@ -289,7 +289,7 @@ pub(crate) fn give_up(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
 /// Whoever holds the home's lock calls this first: a run that is said to be at work was killed.
 pub(super) fn interrupt(tx: &Tx<'_>) -> Result<()> {
     tx.execute("UPDATE tm_runs SET state = 'interrupted' WHERE state = 'running'", [])?;
-    // Orders that the owner before took and never answered: who gave them has been told so.
+    // Orders that the owner before took and never answered: who gave them finds them gone.
     tx.execute("DELETE FROM tm_requests WHERE taken_at IS NOT NULL AND answer IS NULL", [])?;
     let trials =
         tx.all("SELECT run_no, started_at FROM tm_runs WHERE state = 'trial'", [], |row| {

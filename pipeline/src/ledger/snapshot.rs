@@ -1,6 +1,6 @@
 //! Snapshots: a new SQLite file with a pipeline's published tables and nothing else.
 
-use super::tx::{Read, refused};
+use super::tx::{Read, quoted, refused};
 use crate::tier::atomic;
 use crate::{Error, Result};
 use rusqlite::{Connection, OpenFlags, params};
@@ -41,8 +41,8 @@ fn fill(ledger: &Path, tables: &[String], temp: &Path) -> Result<()> {
             return Err(Error::halt(format!("the published table `{table}` is not in the ledger")));
         };
         run(&made)?;
-        let name = table.replace('"', "\"\"");
-        run(&format!("INSERT INTO main.\"{name}\" SELECT * FROM ledger.\"{name}\""))?;
+        let name = quoted(table);
+        run(&format!("INSERT INTO main.{name} SELECT * FROM ledger.{name}"))?;
     }
     run("COMMIT")?;
     run("DETACH ledger")

@@ -3,6 +3,12 @@
 use crate::{Error, Result};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row};
 
+/// A name as SQL takes it whatever is in it: in double quotes.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// Queries on a connection or inside a transaction; statements are prepared once.
 #[derive(Debug)]
 pub struct Read<'a>(pub(super) &'a Connection);

@@ -4,17 +4,12 @@
 //! row. What a run replaced lies in `tm_undo_<table>`, with the same columns; what it added is
 //! recognised by its `_run`.
 
-use super::{Read, RunRow, RunState, Tx, memory, runs};
+use super::{Read, RunRow, RunState, Tx, memory, quoted, runs};
 use crate::{Error, Result, crash};
 use rusqlite::params;
 
 /// So many of a pipeline's published runs can be taken back.
 pub(crate) const KEPT_RUNS: u32 = 3;
-
-/// A quoted name.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 fn undo_of(table: &str) -> String {
     format!("tm_undo_{table}")
@@ -33,13 +28,12 @@ impl Tx<'_> {
         work: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         let columns = follow(self, table)?;
-        let names = columns.iter().map(|c| quoted(c)).collect::<Vec<_>>().join(", ");
-        let old =
-            columns.iter().map(|c| format!("OLD.{}", quoted(c))).collect::<Vec<_>>().join(", ");
+        let all: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
+        let (names, old) = (all.join(", "), format!("OLD.{}", all.join(", OLD.")));
         let (target, undo) = (quoted(table), quoted(&undo_of(table)));
         // Of a row that is replaced twice in a run, the first one is the former one. Not OR IGNORE:
         // the conflict rule of the statement that fires a trigger overrules that of the trigger.
-        let keys = self::columns(self, table)?.into_iter().filter(|column| column.key > 0);
+        let keys = columns.iter().filter(|column| column.key > 0);
         let same = keys.map(|column| format!("k.{0} IS OLD.{0}", quoted(&column.name)));
         let same = same.collect::<Vec<_>>().join(" AND ");
         let keep = format!(
@@ -57,7 +51,7 @@ impl Tx<'_> {
 }
 
 /// Makes the undo table of a published one, or gives it the columns that are new; returns them all.
-fn follow(tx: &Tx<'_>, table: &str) -> Result<Vec<String>> {
+fn follow(tx: &Tx<'_>, table: &str) -> Result<Vec<Column>> {
     let columns = columns(tx, table)?;
     if columns.is_empty() {
         return Err(Error::halt(format!("there is no table `{table}` to publish into")));
@@ -75,7 +69,7 @@ fn follow(tx: &Tx<'_>, table: &str) -> Result<Vec<String>> {
         let sql = format!("ALTER TABLE {undo} ADD COLUMN {} {}", quoted(&column.name), column.kind);
         tx.batch(&sql)?;
     }
-    Ok(columns.into_iter().map(|c| c.name).collect())
+    Ok(columns)
 }
 
 struct Column {
@@ -200,17 +194,16 @@ fn check_untouched(read: &Read<'_>, run: &RunRow, table: &str) -> Result<()> {
         .help("a sink keeps it by publishing inside `Tx::keeping_replaced`"));
     }
     let keys: Vec<_> = columns.iter().filter(|c| c.key > 1).map(|c| quoted(&c.name)).collect();
-    let same =
-        keys.iter().map(|key| format!("t.{key} = u.{key}")).collect::<Vec<_>>().join(" AND ");
-    let shown = keys.join(" || ' ' || ");
+    let same: Vec<_> = keys.iter().map(|key| format!("t.{key} = u.{key}")).collect();
+    let shown = format!("u.{}", keys.join(" || ' ' || u."));
     // A later run has replaced a row of this one; or the row that this one put in another's place
     // is not there any more.
     let touched = [
-        format!("SELECT {shown} FROM {undo} WHERE tm_run > ?1 AND _run = ?2 LIMIT 3"),
+        format!("SELECT {shown} FROM {undo} u WHERE tm_run > ?1 AND _run = ?2 LIMIT 3"),
         format!(
-            "SELECT {} FROM {undo} u LEFT JOIN {name} t ON {same}
+            "SELECT {shown} FROM {undo} u LEFT JOIN {name} t ON {}
               WHERE u.tm_run = ?1 AND t._run IS NOT ?2 LIMIT 3",
-            keys.iter().map(|key| format!("u.{key}")).collect::<Vec<_>>().join(" || ' ' || ")
+            same.join(" AND ")
         ),
     ];
     let mut found: Vec<String> = Vec::new();

@@ -171,13 +171,17 @@ impl Home {
     }
 
     fn begin_work(&self, turn: OwnedMutexGuard<()>) -> AtWork {
-        let mut count = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
-        if *count == 0 {
-            // Whoever relied on a write that failed has halted: a new run may try again.
+        self.mend_when_idle();
+        *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        AtWork { _turn: turn, count: Arc::clone(&self.at_work) }
+    }
+
+    /// Lets the ledger write again after a write that failed: when no run is at work, whoever relied
+    /// on that write has halted.
+    pub(crate) fn mend_when_idle(&self) {
+        if *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) == 0 {
             self.ledger.mend();
         }
-        *count += 1;
-        AtWork { _turn: turn, count: Arc::clone(&self.at_work) }
     }
 
     pub(crate) fn call_cap(&self) -> CallCap {

@@ -3,7 +3,8 @@
 use super::home::Home;
 use super::lock::Lock;
 use crate::clock::Clock;
-use crate::ledger::{Asked, ParkedFilter, ParkedItem, Reply, RunRow, parked, requests, undo};
+use crate::ledger::requests::{self, Asked, Reply};
+use crate::ledger::{ParkedFilter, ParkedItem, RunRow, parked, undo};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ impl Home {
     /// When it cannot be done; then nothing was.
     pub async fn carry_out(self: &Arc<Self>, order: Order) -> Result<Value> {
         self.check_owner()?;
+        self.mend_when_idle();
         match order {
             Order::RetryParked(filter) => self.unpark(filter, parked::retry).await,
             Order::DropParked(filter) => self.unpark(filter, parked::drop).await,

@@ -97,13 +97,9 @@ impl<T: Item> Emit<T> {
                 Sent::Yes => match self.recorded(&yielded)? {
                     None => *sent = Sent::Again, // it keeps its place in the queue
                     Some(recorded) => {
-                        bytes += recorded.item.as_ref().map_or(0, Vec::len);
-                        ahead.push((
-                            recorded.seq,
-                            recorded.state,
-                            yielded,
-                            recorded.item.as_ref().map_or(0, Vec::len),
-                        ));
+                        let size = recorded.item.as_ref().map_or(0, Vec::len);
+                        bytes += size;
+                        ahead.push((recorded.seq, recorded.state, yielded, size));
                         rows.push(recorded);
                     }
                 },
@@ -142,12 +138,8 @@ impl<T: Item> Emit<T> {
         let in_question = |(one, had): &(&Yielded<T>, &Had)| {
             one.content.is_some() && **had != Had::Same && live.trial.is_none()
         };
-        let asked: Vec<(String, Option<Fingerprint>)> = yielded
-            .iter()
-            .zip(&had)
-            .filter(in_question)
-            .map(|(one, _)| (one.key.clone(), one.content))
-            .collect();
+        let asked = yielded.iter().zip(&had).filter(in_question);
+        let asked = asked.filter_map(|(one, _)| Some((one.key.clone(), one.content?))).collect();
         let mut same = self.are_known(asked).await?.into_iter();
         let said = yielded.iter().zip(&had).map(|pair| {
             let known = in_question(&pair) && same.next().unwrap_or(false);
@@ -164,14 +156,14 @@ impl<T: Item> Emit<T> {
     }
 
     /// Whether the last published run knew each key with this content.
-    async fn are_known(&self, asked: Vec<(String, Option<Fingerprint>)>) -> Result<Vec<bool>> {
+    async fn are_known(&self, asked: Vec<(String, Fingerprint)>) -> Result<Vec<bool>> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
         let no = self.live.scene.pipeline_no;
-        let known = move |read: &Read<'_>, key: &str, content: Option<Fingerprint>| {
+        let known = move |read: &Read<'_>, key: &str, content: Fingerprint| {
             let known = memory::known(read, no, key)?;
-            Ok(known.is_some_and(|known| known.content == content))
+            Ok(known.is_some_and(|known| known.content == Some(content)))
         };
         self.live
             .ledger()
@@ -263,18 +255,10 @@ impl<T: Item> Emit<T> {
     /// # Errors
     /// When the ledger refuses. A note of another shape counts as none.
     pub async fn taken<N: DeserializeOwned>(&self, key: &str) -> Result<Option<Option<N>>> {
-        if matches!(self.live.keys().await?.had(key, None), Had::Nothing | Had::Unchanged) {
-            return Ok(None);
-        }
-        let (live, key) = (Arc::clone(&self.live), key.to_string());
-        let ledger = self.live.ledger();
-        let found = ledger
-            .read(move |read| match live.keys_now() {
-                Some(keys) => keys.find(read, live.run.no, &key),
-                None => Ok(None),
-            })
-            .await?;
-        Ok(found.map(|item| item.note.and_then(|text| serde_json::from_str(&text).ok())))
+        let Some(seq) = self.live.keys().await?.item(key) else { return Ok(None) };
+        let run_no = self.live.run.no;
+        let note = self.live.ledger().read(move |read| items::note(read, run_no, seq)).await?;
+        Ok(Some(note.and_then(|text| serde_json::from_str(&text).ok())))
     }
 
     /// Notes that a key was looked at and found as it was, for sources that are told so without

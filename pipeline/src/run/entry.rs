@@ -29,7 +29,8 @@ pub(crate) async fn replay<T: Item>(live: &Arc<Live>, entry: usize, out: &Out<T>
             let item = match read_back(&recorded) {
                 Ok(item) => item,
                 Err(error) => {
-                    live.setback(recorded.seq, &recorded.key, &name(live, entry), error).await?;
+                    live.setback(recorded.seq, &recorded.key, live.blueprint.name_of(entry), error)
+                        .await?;
                     continue;
                 }
             };
@@ -74,15 +75,26 @@ fn derived<T: Item>(live: &Live, key: String, item: &T) -> Result<Recorded> {
     })
 }
 
+/// A step whose items are recorded: those that it had go first, then `work` makes new ones.
+fn entering<T: Item, F>(
+    live: &Arc<Live>,
+    no: usize,
+    work: impl FnOnce(Arc<Live>, Out<T>) -> F + Send + 'static,
+) -> Flow<T>
+where
+    F: Future<Output = Result<()>> + Send,
+{
+    let (out, flow) = live.lane(no);
+    let shared = Arc::clone(live);
+    live.spawn(async move {
+        if replay(&shared, no, &out).await? { work(shared, out).await } else { Ok(()) }
+    });
+    flow
+}
+
 /// Lets each list go on as its items, one by one; the n-th gets the list's key with `#n` behind it.
 pub(crate) fn split<T: Item>(live: &Arc<Live>, mut input: Flow<Vec<T>>, no: usize) -> Flow<T> {
-    let (out, flow) = live.lane(no);
-    let live_ = Arc::clone(live);
-    live.spawn(async move {
-        let live = live_;
-        if !replay(&live, no, &out).await? {
-            return Ok(());
-        }
+    entering(live, no, move |live, out| async move {
         while let Some(list) = next(&live, &mut input).await {
             let (seq, key) = (list.seq, Arc::clone(&list.key));
             let parts = list.item.into_iter().enumerate();
@@ -96,12 +108,11 @@ pub(crate) fn split<T: Item>(live: &Arc<Live>, mut input: Flow<Vec<T>>, no: usiz
                         return Ok(());
                     }
                 }
-                Err(error) => live.setback(seq, &key, &name(&live, no), error).await?,
+                Err(error) => live.setback(seq, &key, live.blueprint.name_of(no), error).await?,
             }
         }
         Ok(())
-    });
-    flow
+    })
 }
 
 /// Lets every `size` items go on as one list; what is left at the end goes on as a shorter one.
@@ -112,13 +123,7 @@ pub(crate) fn merge<T: Item>(
     no: usize,
     size: usize,
 ) -> Flow<Vec<T>> {
-    let (out, flow) = live.lane(no);
-    let live_ = Arc::clone(live);
-    live.spawn(async move {
-        let live = live_;
-        if !replay(&live, no, &out).await? {
-            return Ok(());
-        }
+    entering(live, no, move |live, out| async move {
         let mut members: Vec<Envelope<T>> = Vec::with_capacity(size);
         loop {
             let envelope = next(&live, &mut input).await;
@@ -136,8 +141,7 @@ pub(crate) fn merge<T: Item>(
                 return Ok(());
             }
         }
-    });
-    flow
+    })
 }
 
 async fn chunk<T: Item>(
@@ -149,14 +153,14 @@ async fn chunk<T: Item>(
     let seqs: Vec<u64> = members.iter().map(|member| member.seq).collect();
     let keys: Vec<Arc<str>> = members.iter().map(|member| Arc::clone(&member.key)).collect();
     let first = keys.first().map_or("", |key| key);
-    let key = format!("{first}+{}", keys.len() - 1);
+    let key = format!("{first}+{}", keys.len().saturating_sub(1));
     let list: Vec<T> = members.into_iter().map(|member| member.item).collect();
     match derived(live, key, &list) {
         Ok(recorded) => go_on(live, no, seqs, ItemState::Merged, vec![(recorded, list)], out).await,
         Err(error) => {
             for (seq, key) in seqs.iter().zip(&keys) {
                 let error = error.told_again();
-                live.setback(*seq, key, &name(live, no), error).await?;
+                live.setback(*seq, key, live.blueprint.name_of(no), error).await?;
             }
             Ok(true)
         }
@@ -190,8 +194,4 @@ async fn go_on<T: Item>(
         }
     }
     Ok(true)
-}
-
-fn name(live: &Live, no: usize) -> String {
-    live.blueprint.nodes.get(no).map_or_else(String::new, |node| node.name.clone())
 }

@@ -110,7 +110,7 @@ async fn flow(live: &Arc<Live>, job: &Job) -> Result<()> {
     stopped(live).await
 }
 
-/// Takes one item through the flow, and leaves nothing of it but what its models answered.
+/// Takes one item through the flow, and publishes nothing of it; what its models answered stays.
 pub(super) async fn trial(
     home: &Arc<Home>,
     job: &Job,

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::ledger::Read;
-use crate::ledger::items::{self, Recorded};
+use crate::ledger::items;
 use crate::{Fingerprint, ledger::ItemState};
 
 /// What the run has of its keys, sorted by their hashes. 128 bits of BLAKE3 stand for a key: two
@@ -63,12 +63,10 @@ impl Keys {
         }
     }
 
-    /// The run's newest item with this key.
-    pub(crate) fn find(&self, read: &Read<'_>, run_no: i64, key: &str) -> Result<Option<Recorded>> {
-        match self.entries(key).last() {
-            Some(entry) => items::at(read, run_no, entry.seq),
-            None => Ok(None),
-        }
+    /// The place of the run's newest item with this key; none when it was only found unchanged.
+    pub(crate) fn item(&self, key: &str) -> Option<u64> {
+        let newest = self.entries(key).last().filter(|entry| entry.content != UNCHANGED);
+        newest.map(|entry| entry.seq)
     }
 
     fn entries(&self, key: &str) -> &[Entry] {

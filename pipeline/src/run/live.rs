@@ -231,11 +231,6 @@ impl Live {
             .await
     }
 
-    /// The keys, once they have been read.
-    pub(crate) fn keys_now(&self) -> Option<&Keys> {
-        self.keys.get()
-    }
-
     /// Something came out of a step; who tries one item is shown what.
     pub(crate) fn look<T: Serialize>(&self, no: usize, item: &T) -> Result<()> {
         self.tally.pass(no);

@@ -11,15 +11,11 @@ const BUCKETS: usize = 120;
 #[derive(Debug)]
 pub(crate) struct Times {
     buckets: Vec<AtomicU64>,
-    sum_micros: AtomicU64,
 }
 
 impl Default for Times {
     fn default() -> Self {
-        Self {
-            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
-            sum_micros: AtomicU64::new(0),
-        }
+        Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect() }
     }
 }
 
@@ -45,7 +41,6 @@ impl Times {
         if let Some(bucket) = self.buckets.get(bucket_of(micros)) {
             bucket.fetch_add(1, Relaxed);
         }
-        self.sum_micros.fetch_add(micros, Relaxed);
     }
 
     /// The counts as they are now.

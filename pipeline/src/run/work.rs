@@ -16,6 +16,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// The longest that a step is left alone before it is looked at again.
 const LOOK: Duration = Duration::from_secs(15);
@@ -75,10 +76,7 @@ async fn with_retries<In: Item, S: Stage<In>>(
     envelope: &Envelope<In>,
 ) -> Result<Worked<S::Out>> {
     let knobs = live.blueprint.knobs(no);
-    let _turn = match &knobs.within {
-        Some((name, most)) => Some(live.scene.home.resources().turn(name, *most).await?),
-        None => None,
-    };
+    let _turn = turn(live, &knobs).await?;
     let mut attempt = 1;
     loop {
         let begun = Instant::now();
@@ -93,6 +91,12 @@ async fn with_retries<In: Item, S: Stage<In>>(
         }
         attempt += 1;
     }
+}
+
+/// Waits for a turn at the thing that the step shares with others, if it shares one.
+async fn turn(live: &Live, knobs: &Knobs) -> Result<Option<OwnedSemaphorePermit>> {
+    let Some((name, most)) = &knobs.within else { return Ok(None) };
+    live.scene.home.resources().turn(name, *most).await.map(Some)
 }
 
 /// Whether there is another try; the pause before it is over when this returns.
@@ -206,7 +210,7 @@ impl Patience<'_> {
         let last = self.signs.as_ref().map_or(begun, Signs::last).max(begun);
         let silent = now.saturating_sub(last);
         let patience = self.live.patience;
-        let step = self.live.blueprint.nodes.get(self.no).map_or("", |node| node.name.as_str());
+        let step = self.live.blueprint.name_of(self.no);
         if silent >= patience {
             return Err(Error::park(format!("it gave no sign of life for {patience:?}"))
                 .because("stuck")
@@ -254,10 +258,7 @@ pub(crate) async fn computed<In: Item, T: Item, Fut: Future<Output = Result<Opti
     envelope: Envelope<In>,
 ) -> Result<Option<Envelope<T>>> {
     let knobs = live.blueprint.knobs(no);
-    let _turn = match &knobs.within {
-        Some((name, most)) => Some(live.scene.home.resources().turn(name, *most).await?),
-        None => None,
-    };
+    let _turn = turn(&live, &knobs).await?;
     let Envelope { seq, key, item, bytes } = envelope;
     let patience = Patience { live: &live, no, key: &key, limit: knobs.timeout, signs: None };
     let mut attempt = 1;
@@ -282,8 +283,7 @@ pub(crate) async fn computed<In: Item, T: Item, Fut: Future<Output = Result<Opti
             Err(error) => break given_up(&live, attempt, error),
         }
     };
-    let name = live.blueprint.nodes.get(no).map_or("", |node| node.name.as_str());
-    live.setback(seq, &key, name, error).await?;
+    live.setback(seq, &key, live.blueprint.name_of(no), error).await?;
     Ok(None)
 }
 

@@ -73,7 +73,7 @@ impl Look {
         if rows(&self.file, &sql)?.is_empty() {
             return Ok(None);
         }
-        let sql = format!("SELECT * FROM \"{}\"", self.table.replace('"', "\"\""));
+        let sql = format!("SELECT * FROM {}", crate::ledger::quoted(&self.table));
         let mut all = rows(&self.file, &sql)?;
         all.sort();
         Ok(Some(all))

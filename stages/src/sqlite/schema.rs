@@ -1,16 +1,11 @@
 //! A table's shape in the database: what is there, what is wanted, and whether they agree.
 
 use crate::shape::{Column, Kind};
-use tidemill_pipeline::ledger::{Read, Tx};
+use tidemill_pipeline::ledger::{Read, Tx, quoted};
 use tidemill_pipeline::{Error, Result};
 
 /// The column that says which run wrote a row.
 pub(super) const RUN: &str = "_run";
-
-/// A quoted name.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
 
 /// The staging table of a published one.
 pub(super) fn staging(table: &str) -> String {

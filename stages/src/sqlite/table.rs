@@ -1,12 +1,12 @@
 //! `Table`: rows in the mill's SQLite file, staged as items pass and published all at once.
 
 use super::ascent::Ascent;
-use super::schema::{self, RUN, quoted, staging};
+use super::schema::{self, RUN, staging};
 use super::value;
 use crate::shape::{Column, columns};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use tidemill_pipeline::ledger::{Read, Tx, params, params_from_iter, types::Value};
+use tidemill_pipeline::ledger::{Read, Tx, params, params_from_iter, quoted, types::Value};
 use tidemill_pipeline::sink::{Origin, Write};
 use tidemill_pipeline::{Context, Fingerprint, Item, LedgerSink, Result, Step};
 

@@ -32,9 +32,7 @@ fn value(column: &Column, json: Json) -> Result<Value> {
         (Kind::Real, Json::Number(n)) if n.as_f64().is_some() => {
             Value::Real(n.as_f64().unwrap_or_default())
         }
-        (Kind::Text | Kind::Json, Json::String(text)) if column.kind == Kind::Text => {
-            Value::Text(text)
-        }
+        (Kind::Text, Json::String(text)) => Value::Text(text),
         (Kind::Text | Kind::Json, json) => Value::Text(json.to_string()),
         (kind, json) => {
             return Err(Error::park(format!(
