@@ -40,6 +40,7 @@ pub mod keep;
 pub mod ledger;
 pub mod mill;
 pub mod run;
+pub mod serve;
 pub mod sink;
 pub mod source;
 mod stage;
