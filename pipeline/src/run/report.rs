@@ -69,6 +69,8 @@ pub struct RunReport {
     pub run: String,
     /// The pipeline.
     pub pipeline: String,
+    /// Its nominal local time.
+    pub scheduled_for: String,
     /// The local date that its files are filed under.
     pub dt: String,
     /// Whether it went on with an unfinished run.

@@ -5,7 +5,7 @@ use super::given::{Given, cut, item, too_few, was_cut};
 use super::rig::Rig;
 use super::step;
 use super::table::{Look, OpensBehind, Table};
-use crate::mill::Order;
+use crate::serve::Order;
 use crate::run::{RunOptions, RunReport};
 use crate::{Error, Item, LedgerSink, Pipeline, Result};
 use std::future::{Future, ready};
