@@ -1,9 +1,18 @@
 //! What time is it, and when does it run? The only room that may ask the system for the time.
 
+mod complaint;
+mod cron;
+mod every;
+mod field;
+mod firing;
+mod nominal;
 mod schedule;
 mod source;
+mod wall;
 mod zone;
 
-pub use schedule::{Firing, Schedule};
+pub use firing::{Dst, Firing};
+pub use nominal::Nominal;
+pub use schedule::Schedule;
 pub use source::{Clock, ManualClock, SystemClock};
 pub use zone::Zone;

@@ -37,7 +37,8 @@ impl Planned {
     #[must_use]
     pub fn next(&self, clock: &dyn Clock, zone: Zone) -> Option<NaiveDateTime> {
         let schedule = self.schedule.as_ref()?;
-        schedule.next(clock.now(), zone).map(|firing| firing.scheduled_for)
+        let now = clock.now();
+        schedule.next(now, zone, now).map(|firing| firing.scheduled_for.local)
     }
 }
 
