@@ -21,11 +21,14 @@ mod read;
 mod rollback;
 mod run;
 mod runs;
+mod schedule;
+mod serve;
 mod shown;
 mod start;
 mod status;
 mod trial;
 mod verbs;
 mod verify;
+mod when;
 
 pub use start::{of_mill, stock};

@@ -4,7 +4,7 @@ use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
     archive, demo, digest, doctor, extract, log, new, out, parked, plan, prune, read, rollback,
-    run, runs, status, trial, verify,
+    run, runs, schedule, serve, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -40,6 +40,8 @@ pub fn of_mill(mill: Mill) -> Outcome {
 async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result<Outcome> {
     match verb {
         MillVerb::Run(args) => run::run(flags, &args, mill).await,
+        MillVerb::Serve(args) => serve::run(flags, &args, mill).await,
+        MillVerb::Schedule(args) => schedule::run(flags, &args, mill).await,
         MillVerb::Try(args) => trial::run(flags, &args, mill).await,
         MillVerb::Plan(args) => plan::run(flags, &args, mill).await,
         MillVerb::Status(args) => status::run(flags, &args, mill).await,

@@ -3,7 +3,7 @@
 use super::flags::Flags;
 use super::{
     archive, demo, digest, doctor, extract, new, parked, plan, prune, read, rollback, run, runs,
-    status, trial, verify,
+    schedule, serve, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -42,7 +42,13 @@ pub(super) struct StockCli {
 /// What every program of tidemill can do with a home.
 #[derive(Debug, Subcommand)]
 pub(super) enum MillVerb {
-    /// Run a pipeline of a program of your own, or go on with its unfinished run
+    /// Run the jobs by their schedules, and take orders, until stopped
+    #[command(after_help = "Example:  tidemill serve --home ~/mill")]
+    Serve(serve::Args),
+    /// Show what runs by itself and when; pause and resume it; see what was decided and why
+    #[command(after_help = "Example:  tidemill schedule log news")]
+    Schedule(schedule::Args),
+    /// Run a pipeline now, or go on with its unfinished run
     #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
     Run(run::Args),
     /// Take one item through a pipeline and show what each step makes of it; nothing is published

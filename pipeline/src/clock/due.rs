@@ -114,13 +114,7 @@ impl Chosen {
         Self { catch_up, first }
     }
 
-    fn fate(
-        &self,
-        n: usize,
-        firing: Firing,
-        last: Firing,
-        now: DateTime<Utc>,
-    ) -> (Fate, String) {
+    fn fate(&self, n: usize, firing: Firing, last: Firing, now: DateTime<Utc>) -> (Fate, String) {
         if n >= self.first {
             let late = words(now - firing.fire_at);
             return (Fate::Run, format!("caught up, {late} late"));

@@ -21,7 +21,8 @@ impl Zone {
     /// set to, or UTC where that cannot be told.
     #[must_use]
     pub fn of_system() -> Self {
-        let set = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
+        let set =
+            std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
         let system = || iana_time_zone::get_timezone().ok()?.parse().ok();
         Self(set.or_else(system).unwrap_or(Tz::UTC))
     }

@@ -2,8 +2,8 @@
 
 use super::schedules::ScheduleRow;
 use super::{Read, Tx};
-use crate::clock::{Decision, Fate, Overlap};
 use crate::Result;
+use crate::clock::{Decision, Fate, Overlap};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -97,17 +97,15 @@ impl FiringRow {
 
     /// The oldest one of a pipeline that still has to be run.
     pub(crate) fn first_open(read: &Read<'_>, pipeline: &str) -> Result<Option<Self>> {
-        let sql = format!("{COLUMNS} WHERE s.pipeline = ?1 AND {OPEN} ORDER BY f.firing_no LIMIT 1");
+        let sql =
+            format!("{COLUMNS} WHERE s.pipeline = ?1 AND {OPEN} ORDER BY f.firing_no LIMIT 1");
         read.one(&sql, [pipeline], Self::from_row)
     }
 
     /// What was decided for this nominal time.
-    pub(crate) fn at(
-        read: &Read<'_>,
-        pipeline: &str,
-        scheduled_for: &str,
-    ) -> Result<Option<Self>> {
-        let sql = format!("{COLUMNS} WHERE s.pipeline = ?1 AND f.scheduled_for = ?2 AND f.cause = ''");
+    pub(crate) fn at(read: &Read<'_>, pipeline: &str, scheduled_for: &str) -> Result<Option<Self>> {
+        let sql =
+            format!("{COLUMNS} WHERE s.pipeline = ?1 AND f.scheduled_for = ?2 AND f.cause = ''");
         read.one(&sql, params![pipeline, scheduled_for], Self::from_row)
     }
 }
@@ -187,7 +185,9 @@ fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, S
     match decision.fate {
         Fate::Coalesced => return ("coalesced", reason),
         Fate::Missed => return ("missed", reason),
-        Fate::Run if row.paused_at.is_some() => return ("skipped", "the schedule is paused".into()),
+        Fate::Run if row.paused_at.is_some() => {
+            return ("skipped", "the schedule is paused".into());
+        }
         Fate::Run if !turn.busy => {
             return (if turn.first { "fired" } else { "queued" }, reason);
         }

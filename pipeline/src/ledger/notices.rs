@@ -38,7 +38,8 @@ pub struct NoticeRow {
     pub error: Option<String>,
 }
 
-const COLUMNS: &str = "SELECT notice_no, target, body, tries, sent_at, given_up_at, error FROM tm_notices";
+const COLUMNS: &str =
+    "SELECT notice_no, target, body, tries, sent_at, given_up_at, error FROM tm_notices";
 
 impl NoticeRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {

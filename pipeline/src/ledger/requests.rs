@@ -142,7 +142,8 @@ pub(crate) fn in_hand(read: &Read<'_>) -> Result<bool> {
 
 /// Notes which run is at work for a request.
 pub(crate) fn note(tx: &Tx<'_>, no: i64, run: &str) -> Result<()> {
-    tx.execute("UPDATE tm_requests SET note = ?2 WHERE request_no = ?1", params![no, run]).map(|_| ())
+    tx.execute("UPDATE tm_requests SET note = ?2 WHERE request_no = ?1", params![no, run])
+        .map(|_| ())
 }
 
 /// Whether somebody asks for something.

@@ -2,8 +2,8 @@
 
 use super::firings::{self, Candidate};
 use super::{Read, Tx};
-use crate::clock::{CatchUp, Firing, Nominal, Timing, Zone, due, judged};
 use crate::Result;
+use crate::clock::{CatchUp, Firing, Nominal, Timing, Zone, due, judged};
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -33,7 +33,8 @@ pub struct ScheduleRow {
     upstream_no: i64,
 }
 
-const COLUMNS: &str = "SELECT schedule_no, pipeline, origin, timing, anchor, decided_to, paused_at, upstream_no
+const COLUMNS: &str =
+    "SELECT schedule_no, pipeline, origin, timing, anchor, decided_to, paused_at, upstream_no
   FROM tm_schedules";
 
 impl ScheduleRow {
@@ -115,8 +116,7 @@ pub(crate) fn enrol(
             )
             .map(|_| ());
     };
-    let other_times =
-        known.timing.schedule != timing.schedule || known.timing.zone != timing.zone;
+    let other_times = known.timing.schedule != timing.schedule || known.timing.zone != timing.zone;
     if !other_times {
         let sql = "UPDATE tm_schedules SET origin = ?2, timing = ?3 WHERE schedule_no = ?1";
         return tx.execute(sql, params![known.no, origin, text]).map(|_| ());
@@ -215,7 +215,8 @@ pub(crate) fn decide(tx: &Tx<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> Resu
     if decisions.is_empty() {
         return Ok(());
     }
-    let candidates = decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });
+    let candidates =
+        decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });
     firings::write(tx, row, candidates.collect(), now_millis)?;
     set_decided_to(tx, row, until)
 }

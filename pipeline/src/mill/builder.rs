@@ -163,9 +163,11 @@ impl Mill {
             turn(timing);
             return self;
         }
-        let error = Error::halt(format!("`.{knob}(..)` speaks of the schedule before it, and there is none"))
-            .because("bad_schedule")
-            .help(format!("write it behind a schedule: .daily(\"06:00\", news).{knob}(..)"));
+        let error = Error::halt(format!(
+            "`.{knob}(..)` speaks of the schedule before it, and there is none"
+        ))
+        .because("bad_schedule")
+        .help(format!("write it behind a schedule: .daily(\"06:00\", news).{knob}(..)"));
         self.wrong(error)
     }
 

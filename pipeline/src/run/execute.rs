@@ -106,6 +106,7 @@ impl Home {
         let report = report(&live, how, published, offload, retention).await?;
         keep_report(&live, report.state, &report).await?;
         finish::clean(&scene).await;
+        scene.progress.event(&Event::Ended { report: &report });
         Ok(report)
     }
 }

@@ -32,11 +32,8 @@ impl Home {
         let firing = self.meant(at, planned, row.as_ref(), now)?;
         let firing_no = self.claim(planned.job.name(), row.as_ref(), firing, now).await?;
         let wanted = firing.scheduled_for.to_string();
-        let options = RunOptions {
-            scheduled_for: Some(firing.scheduled_for),
-            firing: firing_no,
-            ..options
-        };
+        let options =
+            RunOptions { scheduled_for: Some(firing.scheduled_for), firing: firing_no, ..options };
         let result = loop {
             let ran = self.run(&planned.job, options.clone()).await;
             match ran {
@@ -68,9 +65,8 @@ impl Home {
         let wish = Wish::read(at)?;
         let anchor = row.and_then(|row| DateTime::from_timestamp_millis(row.anchor));
         let timing = row.map(|row| &row.timing).or(planned.timing.as_ref());
-        let timed = timing.filter(|timing| {
-            timing.schedule.upstream().is_none() && !timing.schedule.is_startup()
-        });
+        let timed = timing
+            .filter(|timing| timing.schedule.upstream().is_none() && !timing.schedule.is_startup());
         let firing = match timed {
             Some(timing) => wish.among(timing, anchor.unwrap_or(now))?,
             None => wish.plain(self)?,

@@ -59,10 +59,8 @@ impl Home {
                 let no = request.no;
                 let answer = home.fulfil(request, server).await;
                 let now = home.clock().now().timestamp_millis();
-                let written = home
-                    .ledger()
-                    .commit(move |tx| requests::answer(tx, no, &answer, now))
-                    .await;
+                let written =
+                    home.ledger().commit(move |tx| requests::answer(tx, no, &answer, now)).await;
                 if let Err(error) = written {
                     tracing::warn!(%error, "the answer to an order could not be written");
                 }
@@ -125,7 +123,8 @@ impl Wal {
     }
 
     fn changed(&mut self) -> bool {
-        let now = self.path.metadata().ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+        let now =
+            self.path.metadata().ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
         let same = now.is_some() && now == self.seen;
         self.seen = now;
         !same

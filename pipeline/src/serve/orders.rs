@@ -179,11 +179,15 @@ impl Home {
         let replaced = self
             .ledger()
             .transaction(move |tx| {
-                let of_code = ScheduleRow::of(tx, &job.pipeline)?.is_some_and(|row| row.origin == "code");
+                let of_code =
+                    ScheduleRow::of(tx, &job.pipeline)?.is_some_and(|row| row.origin == "code");
                 if of_code {
-                    return Err(Error::halt(format!("`{}` is a pipeline of a program that runs in this home", job.pipeline))
-                        .because("bad_name")
-                        .help("give the job another name with --name"));
+                    return Err(Error::halt(format!(
+                        "`{}` is a pipeline of a program that runs in this home",
+                        job.pipeline
+                    ))
+                    .because("bad_name")
+                    .help("give the job another name with --name"));
                 }
                 let known = JobRow::of(tx, &job.pipeline)?.is_some();
                 jobs::remember(tx, &job, now.timestamp_millis())?;

@@ -107,13 +107,22 @@ impl Server {
         }))
     }
 
-    /// Serves until it is told to stop; then what is in hand is finished and remembered.
+    /// Takes over the schedules of the code, lets go on what was killed, and decides what runs at
+    /// the start. To be called once, before [`run`](Server::run).
     ///
     /// # Errors
-    /// When the ledger refuses at the start. Later failures are logged and tried again.
-    pub async fn run(self: &Arc<Self>) -> Result<()> {
+    /// When the ledger refuses.
+    pub async fn open(self: &Arc<Self>) -> Result<()> {
         self.enrol().await?;
-        self.wake_sleepers().await?;
+        self.wake_sleepers().await
+    }
+
+    /// Serves until it is told to stop; then what is in hand is finished and remembered. Failures on
+    /// the way are logged and tried again.
+    ///
+    /// # Errors
+    /// None so far: whoever serves goes on.
+    pub async fn run(self: &Arc<Self>) -> Result<()> {
         let beside = [
             tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
             tokio::spawn(Arc::clone(self).send_notices()),
@@ -149,7 +158,11 @@ impl Server {
         }
         let rows = self.home.ledger().read(ScheduleRow::all).await?;
         let now = self.home.clock().now();
-        Ok(rows.iter().filter_map(ScheduleRow::wakes_at).map(|at| until(now, at)).fold(STEP, Duration::min))
+        Ok(rows
+            .iter()
+            .filter_map(ScheduleRow::wakes_at)
+            .map(|at| until(now, at))
+            .fold(STEP, Duration::min))
     }
 
     /// Takes over the schedules of the code, and decides those of `@startup`.
@@ -191,7 +204,8 @@ impl Server {
 
     /// Returns when no worker is at work any more.
     async fn joined(&self) {
-        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        let workers =
+            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         for (pipeline, worker) in workers {
             if let Err(error) = worker.await {
                 tracing::error!(pipeline, %error, "a worker failed");

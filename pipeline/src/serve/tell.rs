@@ -20,9 +20,13 @@ impl Server {
         self.tell(NoticeKind::Done, &pipeline, Some((&run, report.items)), text, None).await?;
         let parked = self.parked(&pipeline).await?;
         if report.items.parked > 0 && parked > self.with.limits.parked {
-            let text = format!("{pipeline}: {parked} items are set aside, {} of them in this run", report.items.parked);
+            let text = format!(
+                "{pipeline}: {parked} items are set aside, {} of them in this run",
+                report.items.parked
+            );
             let help = Some(format!("`parked ls {pipeline}` lists them with their reasons"));
-            self.tell(NoticeKind::Parked, &pipeline, Some((&run, report.items)), text, help).await?;
+            self.tell(NoticeKind::Parked, &pipeline, Some((&run, report.items)), text, help)
+                .await?;
         }
         let (name, id) = (pipeline.clone(), run.clone());
         let odd = self.home.ledger().read(move |read| yields::unusual(read, &name, &id)).await?;
@@ -41,7 +45,11 @@ impl Server {
         run: Option<&str>,
         error: &Error,
     ) -> Result<()> {
-        let text = format!("{pipeline}: the run failed: {} ({})", first_line(&error.message()), error.reason());
+        let text = format!(
+            "{pipeline}: the run failed: {} ({})",
+            first_line(&error.message()),
+            error.reason()
+        );
         let help = error.guidance().map(str::to_string);
         let run = run.map(|run| (run, Counts::default()));
         self.tell(NoticeKind::Failed, pipeline, run, text, help).await
@@ -73,7 +81,9 @@ impl Server {
             if self.told_lately(NoticeKind::Away, &subject).await? {
                 continue;
             }
-            let text = format!("{pipeline}: {count} items wait, for {hours} h now: what they need (a model) is away");
+            let text = format!(
+                "{pipeline}: {count} items wait, for {hours} h now: what they need (a model) is away"
+            );
             let help = Some("start the model's server; the next run takes them first".to_string());
             self.tell(NoticeKind::Away, &subject, None, text, help).await?;
         }
@@ -90,10 +100,7 @@ impl Server {
     async fn told_lately(&self, kind: NoticeKind, subject: &str) -> Result<bool> {
         let since = self.home.clock().now().timestamp_millis() - AGAIN;
         let subject = subject.to_string();
-        self.home
-            .ledger()
-            .read(move |read| notices::told_since(read, kind, &subject, since))
-            .await
+        self.home.ledger().read(move |read| notices::told_since(read, kind, &subject, since)).await
     }
 
     async fn parked(&self, pipeline: &str) -> Result<u64> {

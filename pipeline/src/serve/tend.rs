@@ -58,7 +58,11 @@ impl Server {
         match self.home.offload(&planned.job, place).await {
             Ok(None) => Ok(true),
             Ok(Some(report)) if report.state == "done" => {
-                tracing::info!(pipeline, parcels = report.parcels.len(), "the files that waited are in the archive");
+                tracing::info!(
+                    pipeline,
+                    parcels = report.parcels.len(),
+                    "the files that waited are in the archive"
+                );
                 Ok(true)
             }
             Ok(Some(report)) => {

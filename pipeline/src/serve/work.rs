@@ -137,7 +137,11 @@ impl Server {
 
     /// The run of a firing. An older run that is not finished comes first: it is not what this
     /// firing is for.
-    async fn run_for(self: &Arc<Self>, firing: &FiringRow, most: Option<Duration>) -> Result<RunReport> {
+    async fn run_for(
+        self: &Arc<Self>,
+        firing: &FiringRow,
+        most: Option<Duration>,
+    ) -> Result<RunReport> {
         let no = firing.no;
         let planned = self.with.roster.find(&self.home, &firing.pipeline).await?;
         loop {

@@ -48,7 +48,9 @@ fn judge(now: Counts, before: &[Counts]) -> Option<String> {
     let all = |items: &Counts| items.done + items.unchanged + items.waiting + items.parked;
     if all(&now) == 0 && before.iter().all(|items| all(items) > 0) {
         let usual = before.iter().map(all).sum::<u64>() / runs as u64;
-        return Some(format!("the source yielded nothing; the last {runs} runs had {usual} items on average"));
+        return Some(format!(
+            "the source yielded nothing; the last {runs} runs had {usual} items on average"
+        ));
     }
     let worked = now.done + now.parked;
     let (done, parked) =
@@ -89,7 +91,8 @@ fn empty_column(
         })?;
         Ok(row.unwrap_or_default())
     };
-    let (now, then) = (count(&[run])?, count(&before.iter().map(|run| run.id.as_str()).collect::<Vec<_>>())?);
+    let (now, then) =
+        (count(&[run])?, count(&before.iter().map(|run| run.id.as_str()).collect::<Vec<_>>())?);
     let (Some(rows), Some(old)) = (now.first().copied(), then.first().copied()) else {
         return Ok(None);
     };
