@@ -20,4 +20,5 @@ mod house;
 mod kill;
 mod models;
 mod project;
+mod serve;
 mod support;

@@ -4,6 +4,7 @@ use super::schedules::ScheduleRow;
 use super::{Read, Tx};
 use crate::Result;
 use crate::clock::{Decision, Fate, Overlap};
+use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
@@ -68,6 +69,12 @@ impl FiringRow {
             outcome: row.get(11)?,
             run: row.get(12)?,
         })
+    }
+
+    /// Whether its run failed and is to be tried again later.
+    #[must_use]
+    pub fn waits(&self, now: DateTime<Utc>) -> bool {
+        self.next_try_at.is_some_and(|at| at > now.timestamp_millis())
     }
 
     /// Whether it still has to be run, or is at work.

@@ -205,7 +205,29 @@ impl Mill {
                     .help("give each pipeline of a mill a name of its own"));
             }
         }
-        Ok(())
+        self.planned.iter().try_for_each(|planned| self.check_after(planned))
+    }
+
+    /// Refuses a pipeline that comes after one that is not there, or, by a round about way, after
+    /// itself.
+    fn check_after(&self, planned: &Planned) -> Result<()> {
+        let name = planned.job.name();
+        let mut at = planned;
+        for _ in 0..=self.planned.len() {
+            let upstream = at.timing.as_ref().and_then(|timing| timing.schedule.upstream());
+            let Some(upstream) = upstream else { return Ok(()) };
+            let Some(next) = self.planned.iter().find(|next| next.job.name() == upstream) else {
+                return Err(Error::halt(format!(
+                    "{name} comes after `{upstream}`, which is no pipeline of this mill"
+                ))
+                .because("bad_schedule")
+                .help("name one that is: .after(\"news\", letter)"));
+            };
+            at = next;
+        }
+        Err(Error::halt(format!("{name} and others come after each other, so none comes first"))
+            .because("bad_schedule")
+            .help("let one of them have a time: .daily(\"06:00\", news)"))
     }
 
     /// The pipeline of this name, or the only one when no name is given.

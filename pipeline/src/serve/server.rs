@@ -3,7 +3,7 @@
 use super::roster::Roster;
 use super::{Mute, Notify, tick};
 use crate::clock::Zone;
-use crate::ledger::{ScheduleRow, schedules};
+use crate::ledger::{FiringRow, ScheduleRow, schedules};
 use crate::mill::Home;
 use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
@@ -123,11 +123,11 @@ impl Server {
     /// # Errors
     /// None so far: whoever serves goes on.
     pub async fn run(self: &Arc<Self>) -> Result<()> {
-        let beside = [
+        let _beside = Beside([
             tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
             tokio::spawn(Arc::clone(self).send_notices()),
             tokio::spawn(Arc::clone(self).tend()),
-        ];
+        ]);
         while self.with.stop.urgency() == Urgency::Go {
             let pause = self.look().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the schedules could not be looked at; tried again soon");
@@ -144,7 +144,6 @@ impl Server {
         }
         self.joined().await;
         self.home.answered().await;
-        beside.iter().for_each(JoinHandle::abort);
         Ok(())
     }
 
@@ -152,17 +151,23 @@ impl Server {
     async fn look(self: &Arc<Self>) -> Result<Duration> {
         tick(&self.home).await?;
         crash::point("serve.decided");
-        let open = self.home.ledger().read(crate::ledger::FiringRow::open).await?;
-        for firing in open {
-            self.employ(&firing.pipeline);
-        }
-        let rows = self.home.ledger().read(ScheduleRow::all).await?;
+        let (open, rows) = self
+            .home
+            .ledger()
+            .read(|read| Ok((FiringRow::open(read)?, ScheduleRow::all(read)?)))
+            .await?;
         let now = self.home.clock().now();
-        Ok(rows
-            .iter()
-            .filter_map(ScheduleRow::wakes_at)
-            .map(|at| until(now, at))
-            .fold(STEP, Duration::min))
+        let (later, due): (Vec<_>, Vec<_>) = open.into_iter().partition(|firing| firing.waits(now));
+        due.iter().for_each(|firing| self.employ(&firing.pipeline));
+        let tries = later.iter().filter_map(|firing| firing.next_try_at);
+        let tries = tries.filter_map(DateTime::from_timestamp_millis);
+        let times = rows.iter().filter_map(ScheduleRow::wakes_at);
+        Ok(times.chain(tries).map(|at| until(now, at)).fold(STEP, Duration::min))
+    }
+
+    /// Looks at the clock at once: it was set, or something changed.
+    pub fn nudge(&self) {
+        self.bell.notify_one();
     }
 
     /// Takes over the schedules of the code, and decides those of `@startup`.
@@ -224,6 +229,15 @@ impl Server {
             turned.abort();
         });
         (one, Forward(task))
+    }
+}
+
+/// What is watched beside the clock, as long as the server runs.
+struct Beside([JoinHandle<()>; 3]);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -7,7 +7,6 @@ use crate::mill::Planned;
 use crate::run::stop::Urgency;
 use crate::run::{RunOptions, RunReport, Stop};
 use crate::{Error, Result, crash};
-use chrono::TimeDelta;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -61,15 +60,8 @@ impl Server {
         let name = pipeline.to_string();
         let firing = self.home.ledger().read(move |r| FiringRow::first_open(r, &name)).await?;
         let Some(firing) = firing else { return Ok(Found::Nothing) };
-        if let Some(at) = firing.next_try_at {
-            let wait = TimeDelta::milliseconds(at - self.home.clock().now().timestamp_millis());
-            if let Ok(wait) = wait.to_std()
-                && !wait.is_zero()
-            {
-                // In steps, since the clock may be set meanwhile.
-                self.pause(wait.min(PAUSE)).await;
-                return Ok(Found::Done);
-            }
+        if firing.waits(self.home.clock().now()) {
+            return Ok(Found::Nothing); // the server comes back when it is time
         }
         self.carry_out_firing(&firing).await?;
         self.bell.notify_one();
