@@ -4,7 +4,7 @@ use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
     archive, demo, digest, doctor, extract, log, new, out, parked, plan, prune, read, rollback,
-    run, runs, status, trial, verify,
+    run, runs, schedule, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -49,6 +49,7 @@ async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result
         MillVerb::Prune(args) => prune::run(flags, &args, mill).await,
         MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
         MillVerb::Read(args) => read::run(flags, &args, mill).await,
+        MillVerb::Schedule(verb) => schedule::run(flags, &verb),
         MillVerb::Doctor(args) => doctor::run(flags, &args, mill).await,
     }
 }

@@ -3,7 +3,7 @@
 use super::flags::Flags;
 use super::{
     archive, demo, digest, doctor, extract, new, parked, plan, prune, read, rollback, run, runs,
-    status, trial, verify,
+    schedule, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -79,6 +79,9 @@ pub(super) enum MillVerb {
     /// Read the latest summaries here
     #[command(after_help = "Example:  tidemill read --since 1d")]
     Read(read::Args),
+    /// Ask when schedules fire
+    #[command(subcommand)]
+    Schedule(schedule::Verb),
     /// Look whether everything is in order, and say what to mend
     #[command(after_help = "Example:  tidemill doctor")]
     Doctor(doctor::Args),

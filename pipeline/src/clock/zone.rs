@@ -50,6 +50,13 @@ impl Zone {
     pub fn local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.with_timezone(&self.0).naive_local()
     }
+
+    /// The first instant at which the wall clock shows this time, to the second; the end of the gap
+    /// for one that it skips. `None` at the ends of all time.
+    #[must_use]
+    pub fn instant(&self, local: NaiveDateTime) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.first_shown(local.and_utc().timestamp())?, 0)
+    }
 }
 
 impl TryFrom<String> for Zone {
