@@ -10,6 +10,7 @@
 mod archive;
 mod bad_input;
 mod cli;
+mod clock;
 mod conformance;
 mod crash;
 mod demo;

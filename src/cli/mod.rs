@@ -11,6 +11,7 @@ mod flags;
 mod home;
 mod log;
 mod new;
+mod next;
 mod order;
 mod out;
 mod parked;

@@ -1,16 +1,18 @@
 //! `schedule`: what runs by itself and when; pause and resume; what was decided and why.
 
 use super::flags::Flags;
+use super::next::{self, Meant, NextArgs};
 use super::{home, order, out, run as run_verb};
 use crate::Outcome;
+use chrono::DateTime;
 use clap::Subcommand;
 use serde::Serialize;
 use std::sync::Arc;
-use tidemill_pipeline::clock::Zone;
+use tidemill_pipeline::clock::{Timing, Zone};
 use tidemill_pipeline::ledger::{FiringRow, ScheduleRow};
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::serve::Order;
-use tidemill_pipeline::{Mill, Result};
+use tidemill_pipeline::{Error, Mill, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +25,9 @@ enum Verb {
     /// List the schedules with their next times
     #[command(after_help = "Example:  tidemill schedule ls")]
     Ls,
+    /// Show the next times of a schedule, and what changes of the clock do to them
+    #[command(after_help = next::HELP)]
+    Next(NextArgs),
     /// Let the times of a schedule pass until it is resumed
     #[command(after_help = "Example:  tidemill schedule pause news")]
     Pause {
@@ -64,6 +69,7 @@ struct Listed {
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     match &args.verb {
         None | Some(Verb::Ls) => ls(flags, mill).await,
+        Some(Verb::Next(args)) => next::show(flags, args, &meant(flags, args, mill).await?),
         Some(Verb::Pause { pipeline }) => pause(flags, mill, pipeline, true).await,
         Some(Verb::Resume { pipeline }) => pause(flags, mill, pipeline, false).await,
         Some(Verb::Log { pipeline, count }) => log(flags, mill, pipeline.clone(), *count).await,
@@ -141,6 +147,49 @@ fn of_code(mill: Option<&Mill>, known: &[&str]) -> Vec<Listed> {
             })
         })
         .collect()
+}
+
+/// The schedule whose times are asked for.
+async fn meant(flags: &Flags, args: &NextArgs, mill: Option<&Mill>) -> Result<Meant> {
+    if let Some(expression) = &args.cron {
+        return Meant::cron(expression);
+    }
+    let mut known: Vec<(String, Meant)> = Vec::new();
+    if let Ok(home) = home::peek(flags, mill) {
+        for row in home.ledger().read(ScheduleRow::all).await? {
+            let anchor = DateTime::from_timestamp_millis(row.anchor);
+            let Timing { schedule, zone, .. } = row.timing;
+            known.push((row.pipeline, Meant { schedule, zone, anchor }));
+        }
+    }
+    for planned in run_verb::roster(mill).code() {
+        let (name, timing) = (planned.job.name(), planned.timing.clone());
+        if let Some(Timing { schedule, zone, .. }) = timing
+            && known.iter().all(|(other, _)| other != name)
+        {
+            known.push((name.to_string(), Meant { schedule, zone, anchor: None }));
+        }
+    }
+    let names = known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = match &args.pipeline {
+        Some(wanted) => known.into_iter().find(|(name, _)| name == wanted),
+        None if known.len() == 1 => known.pop(),
+        None => None,
+    };
+    found.map(|(_, meant)| meant).ok_or_else(|| {
+        let what = match &args.pipeline {
+            Some(name) => format!("`{name}` has no schedule here"),
+            None => "which schedule?".to_string(),
+        };
+        let help = match names.as_str() {
+            "" => "nothing is scheduled here; --cron '30 2 * * *' asks about an expression"
+                .to_string(),
+            names => {
+                format!("the schedules are: {names}; or --cron '30 2 * * *' for any expression")
+            }
+        };
+        Error::halt(what).because("usage").help(help)
+    })
 }
 
 async fn pause(

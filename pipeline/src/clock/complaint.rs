@@ -30,7 +30,10 @@ pub(super) fn too_long(expression: &str) -> Error {
 }
 
 pub(super) fn unknown_macro(word: &str) -> Error {
-    wrong(format!("the macro `{word}` is not known"), format!("there are {MACROS}"))
+    wrong(
+        format!("the macro `{word}` is not known"),
+        format!("there are {MACROS}; `@every 15m` is one of them"),
+    )
 }
 
 /// `@daily 5`: something behind a macro that takes nothing.

@@ -89,9 +89,8 @@ impl Cron {
             let Some(change) = zone.change(from, at) else {
                 return Firing::of_seconds(wall, Some(offset), at);
             };
-            offset = zone.offset(change.at)?;
             // A second less, because a time at the very change counts.
-            (from, shown) = (change.at, change.at + offset - 1);
+            (from, shown, offset) = (change.at, change.shown_first() - 1, change.after);
         }
         None
     }

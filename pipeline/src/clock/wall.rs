@@ -22,7 +22,19 @@ pub(super) struct Change {
     /// The first second of the new offset.
     pub(super) at: i64,
     before: i64,
-    after: i64,
+    pub(super) after: i64,
+}
+
+impl Change {
+    /// What the wall clock shows in the last second of the old offset.
+    fn shown_before(self) -> i64 {
+        self.at - 1 + self.before
+    }
+
+    /// What the wall clock shows in the first second of the new one.
+    pub(super) fn shown_first(self) -> i64 {
+        self.at + self.after
+    }
 }
 
 /// The changes behind one instant, up to and with another, in order.
@@ -76,13 +88,10 @@ impl Zone {
     /// The latest that the wall clock ever showed, up to and with an instant. In the second pass of
     /// an overlap that is the end of the first.
     pub(super) fn furthest(self, at: i64) -> Option<i64> {
-        let shown = at + self.offset(at)?;
-        Some(self.shown_before_change(at)?.map_or(shown, |before| before.max(shown)))
-    }
-
-    /// The latest that the wall clock showed just before one of the changes of the last day.
-    fn shown_before_change(self, at: i64) -> Option<Option<i64>> {
-        Some(self.changes(at - BACK, at)?.map(|change| change.at + change.before - 1).max())
+        let mut changes = self.changes(at - BACK, at)?;
+        let before = changes.by_ref().map(|change| change.shown_before()).max();
+        let shown = at + changes.offset;
+        Some(before.map_or(shown, |before| before.max(shown)))
     }
 
     /// The first instant at which the wall clock shows this time or a later one: the first pass of
@@ -103,12 +112,12 @@ impl Zone {
     /// Whether the wall clock showed at an earlier instant what it shows now.
     pub(super) fn is_second_pass(self, at: i64) -> Option<bool> {
         let shown = at + self.offset(at)?;
-        Some(self.shown_before_change(at)?.is_some_and(|before| before >= shown))
+        Some(self.changes(at - BACK, at)?.any(|change| change.shown_before() >= shown))
     }
 
     /// Whether the wall clock will show again what it shows now.
     pub(super) fn is_first_pass(self, at: i64) -> Option<bool> {
         let shown = at + self.offset(at)?;
-        Some(self.changes(at, at + BACK)?.any(|change| change.at + change.after <= shown))
+        Some(self.changes(at, at + BACK)?.any(|change| change.shown_first() <= shown))
     }
 }
