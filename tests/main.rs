@@ -19,5 +19,6 @@ mod examples;
 mod house;
 mod kill;
 mod models;
+mod notify;
 mod project;
 mod support;
