@@ -35,7 +35,11 @@ impl Health {
 
     /// Gives a sign of life.
     pub fn beat(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.beat_at(Instant::now());
+    }
+
+    fn beat_at(&self, now: Instant) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
     /// Whether the last sign of life is new enough.
@@ -54,13 +58,22 @@ impl Health {
 mod tests {
     use super::*;
 
+    fn begun(health: &Health) -> Instant {
+        *health.last.lock().unwrap()
+    }
+
     #[test]
     fn without_a_sign_of_life_it_is_not_well() {
-        let health = Health::new();
-        let begun = *health.last.lock().unwrap();
-        assert!(health.is_well_at(begun + Duration::from_secs(89)));
-        assert!(!health.is_well_at(begun + Duration::from_secs(90)));
-        health.clone().beat();
-        assert!(health.is_well(), "a clone's sign of life counts");
+        let (health, watcher) = {
+            let health = Health::new();
+            (health.clone(), health)
+        };
+        let after = |seconds| begun(&health) + Duration::from_secs(seconds);
+        let (soon, late, later) = (after(89), after(90), after(149));
+        assert!(watcher.is_well_at(soon) && !watcher.is_well_at(late));
+        health.beat_at(after(60));
+        assert!(watcher.is_well_at(later), "a clone's sign of life counts");
+        health.beat();
+        assert!(watcher.is_well());
     }
 }

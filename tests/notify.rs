@@ -3,6 +3,7 @@
 mod listen;
 mod metrics;
 mod service;
+#[cfg(target_os = "linux")]
 mod systemd;
 mod targets;
 mod verbs;

@@ -28,16 +28,15 @@ enum Verb {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "manager", required = true, multiple = false, args = ["systemd", "launchd"])]
 struct Print {
     /// A unit of systemd, for the user who asks
-    #[arg(long)]
+    #[arg(long, required_unless_present = "launchd", conflicts_with = "launchd")]
     systemd: bool,
     /// A property list of launchd (macOS)
     #[arg(long)]
     launchd: bool,
     /// For the machine's systemd instead, run as the owner of the home
-    #[arg(long, requires = "systemd")]
+    #[arg(long, requires = "systemd", conflicts_with = "launchd")]
     system: bool,
     /// What the service is called [default: as the program]
     #[arg(long, value_parser = name)]

@@ -138,6 +138,7 @@ fn turn(home: &Path) -> Result<File> {
     };
     made.doing(format_args!("making {}", folder.display())).or_halt()?;
     let turn = File::open(&folder).doing(folder.display()).or_halt()?;
+    private(&turn.metadata().map_err(|error| unreadable(&folder, error))?, &folder, "700")?;
     turn.lock().doing(format_args!("locking {}", folder.display())).or_halt()?;
     Ok(turn)
 }

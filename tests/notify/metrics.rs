@@ -99,10 +99,12 @@ async fn the_numbers_are_those_of_the_ledger() {
     assert_eq!(digest("offload_waiting"), 0.0);
     let archived = place.count("SELECT sum(bytes) FROM tm_offloads") as f64;
     assert!(archived > 0.0 && digest("archived_bytes") == archived);
-    assert!(numbers.of("tidemill_ledger_bytes") > 4096.0);
-    for name in ["wal_bytes", "model_answers", "runs_at_work"] {
-        assert!(numbers.of(&format!("tidemill_{name}")) >= 0.0);
-    }
+    // Most of it may still be in the log beside the file.
+    let on_disk = numbers.of("tidemill_ledger_bytes") + numbers.of("tidemill_wal_bytes");
+    assert!(on_disk > 50_000.0, "{on_disk}");
+    let answers = place.count("SELECT count(*) FROM tm_calls") as f64;
+    assert_eq!(numbers.of("tidemill_model_answers"), answers);
+    assert_eq!(numbers.of("tidemill_runs_at_work"), 0.0);
     assert!(!text.contains("/empty"), "no address of a page: {text}");
 }
 

@@ -14,7 +14,6 @@ const ODD: &str = "a \"b\" 100% $HOME \\n 'é' <&>";
 struct Odd {
     folder: TempDir,
     program: PathBuf,
-    place: Place,
 }
 
 impl Odd {
@@ -26,7 +25,7 @@ impl Odd {
         std::fs::create_dir_all(folder.path().join(ODD)).unwrap();
         let program = own.join("my-news");
         std::fs::hard_link(env!("CARGO_BIN_EXE_tidemill"), &program).unwrap();
-        Self { folder, program, place: Place::new() }
+        Self { folder, program }
     }
 
     fn odd(&self) -> String {
@@ -144,7 +143,8 @@ fn a_property_list_starts_this_program_with_this_home() {
 
 /// What Python's own parser reads; `None` when there is no Python.
 fn property_list(text: &str) -> Option<Value> {
-    let read = "import json, plistlib, sys; print(json.dumps(plistlib.load(sys.stdin.buffer)))";
+    let read =
+        "import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))";
     let mut command = Command::new("python3");
     command.args(["-c", read]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut child) = command.spawn() else {
@@ -159,10 +159,10 @@ fn property_list(text: &str) -> Option<Value> {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let place = Odd::new().place;
+    let place = Place::new();
     place.run(&["service", "print"]).code(2).says("--systemd");
     place.run(&["service", "print", "--systemd", "--launchd"]).code(2);
-    place.run(&["service", "print", "--launchd", "--system"]).code(2).says("--systemd");
+    place.run(&["service", "print", "--launchd", "--system"]).code(2).says("--system");
     place.run(&["service", "print", "--systemd", "--name", "a b"]).code(2).says("single hyphens");
     place.run(&["service", "print", "--systemd", "--home", "a\nb"]).code(2).says("plain text");
     let json = place.json(0, &["service", "print", "--systemd"]);

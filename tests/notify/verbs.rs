@@ -89,6 +89,12 @@ fn mistakes_are_named_and_show_no_address() {
         keeps(place.run(&command).code(2).says(why));
     }
     assert!(!file(&place.home()).exists());
+    let secrets = place.home().join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    fs::set_permissions(&secrets, Permissions::from_mode(0o750)).unwrap();
+    let add = ["notify", "add", "a", "ntfy", "https://x.example/s3cret"];
+    keeps(place.run(&add).code(2).says("others may read").says("chmod 700"));
+    assert!(!file(&place.home()).exists());
 
     name_targets(&place.home(), "# ours\na telegram https://x.example/s3cret\n");
     for command in [&["notify", "ls"][..], &["notify", "test"]] {
