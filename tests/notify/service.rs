@@ -66,11 +66,18 @@ fn words(line: &str) -> Vec<String> {
                 (_, other) => word.push(other),
             }
         };
-        words.push(word.replace("%%", "%"));
+        words.push(single(&word, '%'));
         rest = inside.get(end + 1..).unwrap();
     }
     assert_eq!(rest.trim(), "", "not quoted in {line}");
     words
+}
+
+/// The text with this letter, which is to be there in twos only, once.
+fn single(text: &str, letter: char) -> String {
+    let twice = format!("{letter}{letter}");
+    assert!(!text.replace(&twice, "").contains(letter), "a lone {letter} in {text}");
+    text.replace(&twice, &letter.to_string())
 }
 
 fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
@@ -95,9 +102,9 @@ fn a_unit_starts_this_program_with_this_home() {
     let unit = odd.print(&["--systemd"]).says("where cargo built it").stdout;
     let mut command = words(setting(&unit, "ExecStart"));
     // A `$` is doubled behind the program, where systemd looks for variables.
-    command.iter_mut().skip(1).for_each(|word| *word = word.replace("$$", "$"));
+    command.iter_mut().skip(1).for_each(|word| *word = single(word, '$'));
     assert_eq!(command, odd.words());
-    assert_eq!(setting(&unit, "WorkingDirectory").replace("%%", "%"), odd.odd());
+    assert_eq!(single(setting(&unit, "WorkingDirectory"), '%'), odd.odd());
     let environment = words(setting(&unit, "Environment"));
     assert_eq!(environment, ["OLLAMA_HOST=http://nas:11434/%41 \"x\" $y \\z"]);
     for line in
