@@ -20,6 +20,7 @@ mod examples;
 mod house;
 mod kill;
 mod models;
+mod notify;
 mod project;
 mod serve;
 mod support;

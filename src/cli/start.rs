@@ -3,8 +3,8 @@
 use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
-    archive, demo, digest, doctor, extract, log, new, out, parked, plan, prune, read, rollback,
-    run, runs, schedule, serve, status, trial, verify,
+    archive, demo, digest, doctor, extract, log, new, notify, out, parked, plan, prune, read,
+    rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -52,6 +52,8 @@ async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result
         MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
         MillVerb::Read(args) => read::run(flags, &args, mill).await,
         MillVerb::Doctor(args) => doctor::run(flags, &args, mill).await,
+        MillVerb::Notify(args) => notify::run(flags, &args, mill).await,
+        MillVerb::Service(args) => service::run(flags, &args, mill),
     }
 }
 

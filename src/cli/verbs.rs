@@ -2,8 +2,8 @@
 
 use super::flags::Flags;
 use super::{
-    archive, demo, digest, doctor, extract, new, parked, plan, prune, read, rollback, run, runs,
-    schedule, serve, status, trial, verify,
+    archive, demo, digest, doctor, extract, new, notify, parked, plan, prune, read, rollback, run,
+    runs, schedule, serve, service, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -88,6 +88,12 @@ pub(super) enum MillVerb {
     /// Look whether everything is in order, and say what to mend
     #[command(after_help = "Example:  tidemill doctor")]
     Doctor(doctor::Args),
+    /// Say where notices go: to a phone, a webhook, a check that expects a sign of life
+    #[command(after_help = "Example:  tidemill notify test")]
+    Notify(notify::Args),
+    /// Print what a service manager wants to run this program: a unit of systemd, a plist of launchd
+    #[command(after_help = "Example:  tidemill service print --systemd")]
+    Service(service::Args),
 }
 
 /// What the stock binary can do.

@@ -128,6 +128,8 @@ impl Serving {
     pub(super) async fn stop(self) {
         self.stop.drain();
         tokio::time::timeout(Duration::from_secs(30), self.task).await.unwrap().unwrap().unwrap();
+        drop(self.server);
+        released(&self.home).await;
     }
 
     /// Ends as a kill would have it, as far as that goes in one process: nothing is brought to its
@@ -137,15 +139,19 @@ impl Serving {
         self.task.abort();
         let _ = self.task.await; // it was cancelled
         drop(self.server);
-        // Tasks of the run may hold the home for a moment; its lock must be free.
-        for _ in 0..1000 {
-            if Arc::strong_count(&self.home) == 1 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("somebody still holds the home");
+        released(&self.home).await;
     }
+}
+
+/// Waits until nobody else holds the home: tasks that were told to end may do so for a moment.
+async fn released(home: &Arc<Home>) {
+    for _ in 0..5000 {
+        if Arc::strong_count(home) == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("somebody still holds the home");
 }
 
 /// Where notices go: a list. It can be shut, then they do not arrive.

@@ -17,12 +17,22 @@ const STEPS: usize = 20_000;
 /// What becomes of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It gets a run.
-    Run,
+    /// It gets a run, on time.
+    OnTime,
+    /// It gets a run, late: nobody was there when it came.
+    Late,
     /// A later one makes up for it.
     Coalesced,
     /// It is over.
     Missed,
+}
+
+impl Fate {
+    /// Whether it gets a run.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        matches!(self, Fate::OnTime | Fate::Late)
+    }
 }
 
 /// A time, or several in a row, and what becomes of them.
@@ -65,7 +75,7 @@ pub(crate) fn judged(
     let before = lump.map(|lump| lump.decided(catch_up, last));
     let each = times.iter().copied().enumerate().map(|(n, firing)| {
         let (fate, reason) = match n >= late {
-            true => (Fate::Run, "on time".to_string()),
+            true => (Fate::OnTime, "on time".to_string()),
             false => runs.fate(n, firing, last, now),
         };
         Decision { firing, fate, reason, times: Some(1) }
@@ -117,7 +127,7 @@ impl Chosen {
     fn fate(&self, n: usize, firing: Firing, last: Firing, now: DateTime<Utc>) -> (Fate, String) {
         if n >= self.first {
             let late = words(now - firing.fire_at);
-            return (Fate::Run, format!("caught up, {late} late"));
+            return (Fate::Late, format!("caught up, {late} late"));
         }
         match self.catch_up {
             CatchUp::None => (Fate::Missed, "nobody was there, and catch_up is none".into()),

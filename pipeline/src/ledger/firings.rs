@@ -143,16 +143,12 @@ pub(crate) fn write(
 ) -> Result<()> {
     let busy = busy(tx, &row.pipeline)?;
     let queued = count_open(tx, row.no, "queued")? > 0;
-    let runs = candidates.iter().filter(|c| c.decision.fate == Fate::Run).count();
-    let (mut seen, mut first) = (0, !busy);
-    for Candidate { decision, cause } in candidates {
-        let run = decision.fate == Fate::Run;
-        seen += usize::from(run);
-        let turn = Turn { busy, queued, last: seen == runs, first };
+    let last = candidates.iter().rposition(|candidate| candidate.decision.fate.runs());
+    let mut first = !busy;
+    for (n, Candidate { decision, cause }) in candidates.into_iter().enumerate() {
+        let turn = Turn { busy, queued, last: Some(n) == last, first };
         let (what, reason) = judge(row, &decision, turn);
-        if run && what == "fired" {
-            first = false;
-        }
+        first &= what != "fired";
         tx.execute(
             "INSERT INTO tm_firings (schedule_no, scheduled_for, cause, fire_at, decided_at, decision, reason, times)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -192,20 +188,23 @@ fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, S
     match decision.fate {
         Fate::Coalesced => return ("coalesced", reason),
         Fate::Missed => return ("missed", reason),
-        Fate::Run if row.paused_at.is_some() => {
-            return ("skipped", "the schedule is paused".into());
-        }
-        Fate::Run if !turn.busy => {
-            return (if turn.first { "fired" } else { "queued" }, reason);
-        }
-        Fate::Run => {}
+        _ if row.paused_at.is_some() => return ("skipped", "the schedule is paused".into()),
+        _ if turn.first => return ("fired", reason),
+        _ if !turn.busy => return ("queued", reason), // behind the first of those that come at once
+        Fate::OnTime | Fate::Late => {}
     }
-    match row.timing.policy.overlap {
-        Overlap::Skip => ("skipped", "a run of this pipeline is at work".into()),
-        Overlap::Allow => ("queued", format!("{reason}; a run of this pipeline is at work")),
-        Overlap::Queue if turn.queued => ("skipped", "one waits for its turn already".into()),
-        Overlap::Queue if !turn.last => ("skipped", "a later one waits for its turn".into()),
-        Overlap::Queue => ("queued", format!("{reason}; a run of this pipeline is at work")),
+    let waits = ("queued", format!("{reason}; a run of this pipeline is at work"));
+    let skipped = |why: &str| ("skipped", why.to_string());
+    match (row.timing.policy.overlap, decision.fate) {
+        (Overlap::Allow, _) => waits,
+        (_, _) if turn.queued => {
+            skipped("a run of this pipeline is at work, and one waits already")
+        }
+        // What makes up for missed times is not lost to a run that only goes on.
+        (_, Fate::Late) => waits,
+        (Overlap::Skip, _) => skipped("a run of this pipeline is at work"),
+        (Overlap::Queue, _) if !turn.last => skipped("a later one waits for its turn"),
+        (Overlap::Queue, _) => waits,
     }
 }
 
