@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 use tidemill_pipeline::clock::{CatchUp, Overlap};
-use tidemill_pipeline::ledger::FiringRow;
+use tidemill_pipeline::ledger::{FiringRow, RunRow};
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::testing::Lines;
 use tidemill_pipeline::{Error, Job, Mill, Pipeline, ResultExt};
@@ -49,8 +49,7 @@ async fn a_daily_job_runs_once_a_day_and_is_filed_under_its_nominal_date() {
         ]
     );
     let run = serving.rows("news")[0].run.clone().unwrap();
-    let home = Arc::clone(&serving.home);
-    let row = home.ledger().read_now(|r| tidemill_pipeline::ledger::RunRow::by_id(r, &run));
+    let row = serving.home.ledger().read_now(|read| RunRow::by_id(read, &run));
     assert_eq!(row.unwrap().unwrap().dt, "2026-03-29");
     serving.stop().await;
 }

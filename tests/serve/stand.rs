@@ -37,12 +37,7 @@ pub(super) struct Serving {
 impl Stand {
     pub(super) fn at(time: &str) -> Self {
         let limits = Limits { parked: 0, away: Duration::from_secs(86_400) };
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            wall: Wall::at(time),
-            post: Arc::default(),
-            limits,
-        }
+        Self { folder: folder(), wall: Wall::at(time), post: Arc::default(), limits }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -141,6 +136,11 @@ impl Serving {
         drop(self.server);
         released(&self.home).await;
     }
+}
+
+/// In memory where that is possible: these tests are about time, not about disks.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// Waits until nobody else holds the home: tasks that were told to end may do so for a moment.

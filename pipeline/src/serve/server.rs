@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 /// The clock is read at least so often: it may have been set, and the machine may have slept.
 const STEP: Duration = Duration::from_secs(30);
 
+/// While it ends, a sign of life comes so often.
+const ALIVE: Duration = Duration::from_secs(10);
+
 /// From when on a person is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -142,8 +145,18 @@ impl Server {
                 () = self.with.stop.reached(Urgency::Drain) => {}
             }
         }
-        self.joined().await;
-        self.home.answered().await;
+        let ended = async {
+            self.joined().await;
+            self.home.answered().await;
+        };
+        tokio::pin!(ended);
+        // What is in hand may take its time: that is no reason to take the server for dead.
+        loop {
+            tokio::select! {
+                () = &mut ended => break,
+                () = tokio::time::sleep(ALIVE) => (self.with.beat)(),
+            }
+        }
         Ok(())
     }
 
