@@ -2,6 +2,9 @@
 //! and runs without anybody looking on.
 
 mod clock;
+mod notices;
 mod policies;
+mod pond;
+mod resumes;
 mod stand;
 mod year;

@@ -24,6 +24,7 @@ pub(super) struct Stand {
     pub(super) wall: Arc<Wall>,
     pub(super) post: Arc<Post>,
     pub(super) limits: Limits,
+    pub(super) tend_every: Duration,
 }
 
 /// A server at work.
@@ -37,7 +38,13 @@ pub(super) struct Serving {
 impl Stand {
     pub(super) fn at(time: &str) -> Self {
         let limits = Limits { parked: 0, away: Duration::from_secs(86_400) };
-        Self { folder: folder(), wall: Wall::at(time), post: Arc::default(), limits }
+        Self {
+            folder: folder(),
+            wall: Wall::at(time),
+            post: Arc::default(),
+            limits,
+            tend_every: Duration::from_secs(30),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -62,6 +69,7 @@ impl Stand {
         let options = ServeOptions {
             notify: self.post.clone(),
             limits: self.limits,
+            tend_every: self.tend_every,
             stop: stop.clone(),
             ..ServeOptions::of(Roster::new(&planned, None))
         };

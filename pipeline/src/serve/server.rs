@@ -53,6 +53,8 @@ pub struct ServeOptions {
     pub archive: Option<PathBuf>,
     /// Who is told how runs go.
     pub tell: Tell,
+    /// How often it looks whether an archive is there again.
+    pub tend_every: Duration,
     /// Called whenever the server has looked at the clock: it is alive.
     pub beat: Arc<dyn Fn() + Send + Sync>,
     /// The switch that stops it: drain lets the runs finish what is in hand.
@@ -69,6 +71,7 @@ impl ServeOptions {
             limits: Limits::default(),
             archive: None,
             tell: Arc::new(|_| Arc::new(Silent)),
+            tend_every: Duration::from_secs(30),
             beat: Arc::new(|| {}),
             stop: Stop::default(),
         }
