@@ -1,9 +1,9 @@
 //! Driving a run from the command line: signals, orders of others, progress, the report at the end.
 
 use super::flags::{Flags, RunFlags};
+use super::out;
 use super::progress::Bar;
 use super::shown::{self, Told};
-use super::{log, out};
 use crate::Outcome;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,6 @@ pub(super) async fn drive(
     attending.abort();
     bar.end();
     signals.abort();
-    note_end(&result);
     let report = result?;
     print(flags, home, job, &report)?;
     let waits = report.offload.state == "waiting";
@@ -73,20 +72,6 @@ async fn answered(home: &Home) {
             return;
         }
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// Writes into the run's log how it ended.
-pub(super) fn note_end(result: &Result<RunReport>) {
-    match result {
-        Ok(report) => {
-            let items = shown::counts(&report.items);
-            tracing::info!(target: log::SHOWN, state = report.state.as_str(), items, "run ended");
-        }
-        Err(error) => {
-            let (reason, message) = (error.reason(), error.message());
-            tracing::error!(target: log::SHOWN, reason, "run stopped: {}", out::short(&message, 500));
-        }
     }
 }
 

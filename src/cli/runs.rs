@@ -2,7 +2,7 @@
 
 use super::flags::Flags;
 use super::shown::{self, Told};
-use super::{home, log, out};
+use super::{home, out};
 use crate::Outcome;
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -143,8 +143,7 @@ fn print(flags: &Flags, home: &Home, run: &RunRow, files: &[OffloadRow]) {
 async fn logs(flags: &Flags, id: &str, mill: Option<&Mill>) -> Result<Outcome> {
     let home = home::look(flags, mill)?;
     let run = find(&home, id).await?;
-    let path = log::path(home.root(), &run.id);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Ok(text) = std::fs::read_to_string(home.log(&run.id)) else {
         return Err(Error::halt(format!("there is no log of run {}", run.id))
             .because("no_log")
             .help("the logs of the 30 newest runs are kept, in the home's folder `logs`"));

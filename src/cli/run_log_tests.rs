@@ -1,0 +1,1 @@
+//! What belongs to which run, and where it ends up.
