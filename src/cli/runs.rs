@@ -33,8 +33,11 @@ enum Verb {
         run: String,
     },
     /// Print what a run logged
-    #[command(after_help = "The logs of the 30 newest runs are kept, in HOME/logs.\n\n\
-                            Example:  tidemill runs logs 20261120T020000Z-7f3a9c")]
+    #[command(
+        after_help = "The logs of the 30 newest runs are kept, in HOME/logs; the archive has them in `logs`,\n\
+                            as far as the publish.\n\n\
+                            Example:  tidemill runs logs 20261120T020000Z-7f3a9c"
+    )]
     Logs {
         /// The run's id
         run: String,
@@ -146,7 +149,7 @@ async fn logs(flags: &Flags, id: &str, mill: Option<&Mill>) -> Result<Outcome> {
     let Ok(text) = std::fs::read_to_string(home.log(&run.id)) else {
         return Err(Error::halt(format!("there is no log of run {}", run.id))
             .because("no_log")
-            .help("the logs of the 30 newest runs are kept, in the home's folder `logs`"));
+            .help("the logs of the 30 newest runs are kept, in the home's folder `logs`; older ones are in the archive, in its folder `logs`"));
     };
     let events: Vec<Value> =
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

@@ -88,8 +88,14 @@ pub(super) async fn seal(live: &Arc<Live>) -> Result<()> {
 fn copy(live: &Arc<Live>) -> Result<bool> {
     let path = live.scene.home.log(&live.run.id);
     let log = match File::open(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        log => log.doing(path.display()).or_halt()?,
+        Ok(log) => log,
+        Err(error) => {
+            // A log is no reason to halt: what the run made is published all the same.
+            if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+                tracing::warn!(%error, "the log is not archived, since it cannot be read");
+            }
+            return Ok(false);
+        }
     };
     let mut copy = Staged::create(&Context::of_run(live).folder(LOGS)?.join(NAME))?;
     whole_lines(BufReader::new(log), &mut copy).doing(path.display()).or_halt()?;
