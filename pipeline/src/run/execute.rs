@@ -60,6 +60,9 @@ impl Default for RunOptions {
 impl Home {
     /// Runs a job: goes on with its unfinished run if there is one, else begins a new one.
     ///
+    /// What is logged meanwhile is in a tracing span `run`. Once the run is known, the span's field
+    /// `run` has its id and `log` the file that a listener may keep its lines in.
+    ///
     /// # Errors
     /// Before anything is requested: a table that does not fit, an archive that was never
     /// initialised, a model that is not there. Later: whatever halts the run, or `interrupted`.
