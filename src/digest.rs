@@ -1,19 +1,25 @@
 //! The ready-made pipeline: feeds, sitemaps or pages in, a table of digests out.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::Duration;
 use tidemill_pipeline::keep::Keep;
-use tidemill_pipeline::{Archive, Job, Pipeline, Result};
+use tidemill_pipeline::ledger::JobRow;
+use tidemill_pipeline::{Archive, Error, Job, Pipeline, Result};
 use tidemill_stages::crawl::Crawl;
 use tidemill_stages::dataset::HtmlPage;
 #[cfg(feature = "dataset")]
 use tidemill_stages::dataset::Parquet;
 use tidemill_stages::extract::Extract;
+use tidemill_stages::feed::listed;
 use tidemill_stages::llm::{Ollama, Summarise, Summary};
 use tidemill_stages::sqlite::Table;
 
 /// The pipeline's name, and with it the name of its folders in the archive.
 pub const NAME: &str = "digest";
+
+/// How a home names the kind of job.
+pub const KIND: &str = "digest";
 
 /// One row of the `digests` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,10 +45,15 @@ pub struct Digest {
 }
 
 /// What the ready-made pipeline is made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DigestOptions {
+    /// The pipeline's name.
+    pub name: String,
     /// Feeds, sitemaps or pages: recognised by their content.
     pub seeds: Vec<String>,
+    /// A file with more of them, read anew whenever the home makes the job: one address per line,
+    /// or OPML.
+    pub from: Option<PathBuf>,
     /// Links to follow from pages; 0 means the seeds only.
     pub depth: u32,
     /// The most pages that one run takes.
@@ -60,7 +71,9 @@ pub struct DigestOptions {
 impl Default for DigestOptions {
     fn default() -> Self {
         Self {
+            name: NAME.into(),
             seeds: Vec::new(),
+            from: None,
             depth: 0,
             pages: 1000,
             limit: None,
@@ -71,7 +84,40 @@ impl Default for DigestOptions {
     }
 }
 
-/// The ready-made pipeline.
+/// The ready-made pipeline from what a home remembers of it.
+///
+/// # Errors
+/// When it is of another kind, or the file with its seeds cannot be read.
+pub fn make(row: &JobRow) -> Result<Job> {
+    if row.kind != KIND {
+        return Err(Error::halt(format!("`{}` is a job of the kind `{}`", row.pipeline, row.kind))
+            .because("bad_job")
+            .help("use the tidemill that remembered it"));
+    }
+    let options: DigestOptions = serde_json::from_value(row.body.clone())
+        .map_err(|e| Error::halt(format!("`{}` cannot be read", row.pipeline)).caused_by(e))?;
+    let seeds = seeds(&options)?;
+    Ok(job(&DigestOptions { seeds, from: None, ..options }))
+}
+
+/// All its seeds, those in its file too.
+///
+/// # Errors
+/// When the file cannot be read, or there is no seed at all.
+pub fn seeds(options: &DigestOptions) -> Result<Vec<String>> {
+    let mut seeds = options.seeds.clone();
+    if let Some(file) = &options.from {
+        seeds.extend(listed(file)?);
+    }
+    if seeds.is_empty() {
+        return Err(Error::halt("no address was given").because("usage").help(
+            "name feeds, sitemaps or pages, for instance: tidemill digest https://lwn.net/headlines/rss",
+        ));
+    }
+    Ok(seeds)
+}
+
+/// The ready-made pipeline on the seeds that stand in the options themselves.
 #[must_use]
 pub fn job(options: &DigestOptions) -> Job {
     let summarise = match &options.model {
@@ -82,7 +128,7 @@ pub fn job(options: &DigestOptions) -> Job {
         .depth(options.depth)
         .pages(options.pages)
         .delay(options.delay);
-    let mut pipeline = Pipeline::named(NAME)
+    let mut pipeline = Pipeline::named(&options.name)
         .read(crawl)
         .then(Extract::article())
         .then(summarise.in_words(options.words));

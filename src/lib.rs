@@ -9,7 +9,13 @@
 
 pub mod cli;
 pub mod digest;
+pub mod health;
+pub mod listen;
+pub mod metrics;
+pub mod notify;
 mod outcome;
+mod service;
+pub mod systemd;
 
 pub use outcome::{Main, Outcome};
 pub use tidemill_pipeline as pipeline;

@@ -10,6 +10,7 @@
 mod archive;
 mod bad_input;
 mod cli;
+mod clock;
 mod conformance;
 mod crash;
 mod demo;
@@ -19,5 +20,7 @@ mod examples;
 mod house;
 mod kill;
 mod models;
+mod notify;
 mod project;
+mod serve;
 mod support;

@@ -6,6 +6,7 @@ use crate::Outcome;
 use crate::digest::{DigestOptions, job};
 use std::path::Path;
 use std::time::Duration;
+use tidemill_pipeline::mill::Planned;
 use tidemill_pipeline::tier::atomic;
 use tidemill_pipeline::{Error, Result};
 
@@ -31,10 +32,11 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
         delay: Duration::ZERO, // it is our own site
         ..DigestOptions::default()
     };
-    let job = job(&options);
+    let planned = Planned::by_hand(job(&options));
     mark(&place)?;
-    run_verb::where_am_i(flags, &home, &job).await?;
-    let (outcome, report) = drive::drive(flags, &home, &job, &RunFlags::default()).await?;
+    run_verb::where_am_i(flags, &home, &planned.job, None).await?;
+    let how = RunFlags::default();
+    let (outcome, report) = drive::drive(flags, &home, &planned, None, &how).await?;
     let (root, program) = (home.root().display(), out::program());
     for line in [
         String::new(),

@@ -1,13 +1,20 @@
 //! `digest`: the ready-made pipeline on the user's own feeds, sitemaps or pages.
 
 use super::flags::{Flags, RunFlags};
-use super::{drive, home, out, run as run_verb};
+use super::when::When;
+use super::{drive, home, order, out, run as run_verb};
 use crate::Outcome;
-use crate::digest::{DigestOptions, job};
+use crate::digest::{self, DigestOptions};
+use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
+use tidemill_pipeline::clock::{Clock, SystemClock, Timing};
+use tidemill_pipeline::ledger::{JobRow, ScheduleRow};
+use tidemill_pipeline::mill::Planned;
+use tidemill_pipeline::serve::Order;
+use tidemill_pipeline::tier::{self, Presence};
 use tidemill_pipeline::{Error, Result};
-use tidemill_stages::feed::listed;
+use tidemill_stages::feed::check_seed;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,8 +42,19 @@ pub(super) struct Args {
     /// The pause between two requests to one host: 500ms, 2s, 1m; robots.txt may want a longer one
     #[arg(long, default_value = "1s", value_name = "DURATION", value_parser = duration)]
     delay: Duration,
+    /// The pipeline's name: folders of the archive and the job that the home remembers have it
+    #[arg(long, default_value = digest::NAME, value_name = "NAME")]
+    name: String,
     #[command(flatten)]
     how: RunFlags,
+    #[command(flatten)]
+    when: When,
+    /// List the jobs that the home remembers
+    #[arg(long, conflicts_with_all = ["urls", "from", "schedule", "forget"])]
+    list: bool,
+    /// Forget a job that the home remembers
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["urls", "from", "schedule"])]
+    forget: Option<String>,
 }
 
 /// Reads a duration as `500ms`, `2s`, `1m`.
@@ -53,17 +71,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
-    let mut seeds = args.urls.clone();
-    if let Some(file) = &args.from {
-        seeds.extend(listed(file)?);
+    if args.list {
+        return list(flags).await;
     }
-    if seeds.is_empty() {
-        return Err(Error::halt("no address was given").because("usage").help(
-            "name feeds, sitemaps or pages, for instance: tidemill digest https://lwn.net/headlines/rss",
-        ));
+    if let Some(name) = &args.forget {
+        return forget(flags, name).await;
     }
     let options = DigestOptions {
-        seeds,
+        name: args.name.clone(),
+        seeds: args.urls.clone(),
+        from: args.from.as_deref().map(std::path::absolute).transpose()?,
         depth: args.depth,
         pages: args.pages,
         limit: args.limit,
@@ -71,10 +88,17 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
         words: args.words,
         delay: args.delay,
     };
-    let job = job(&options);
+    let seeds = digest::seeds(&options)?;
+    let job = digest::job(&DigestOptions { seeds: seeds.clone(), from: None, ..options.clone() });
+    if let Some(timing) = args.when.timing()? {
+        job.check()?;
+        seeds.iter().try_for_each(|seed| check_seed(seed))?;
+        return remember(flags, &options, timing).await;
+    }
+    let planned = Planned::by_hand(job);
     let home = home::own(flags, &home::place(flags, None)?)?;
-    run_verb::where_am_i(flags, &home, &job).await?;
-    let (outcome, report) = drive::drive(flags, &home, &job, &args.how).await?;
+    run_verb::where_am_i(flags, &home, &planned.job, None).await?;
+    let (outcome, report) = drive::drive(flags, &home, &planned, None, &args.how).await?;
     if report.items.done > 0 {
         out::line(
             flags,
@@ -83,6 +107,84 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     }
     out::json(flags, &report)?;
     Ok(outcome)
+}
+
+/// Lets the home remember the job; `serve` runs it.
+async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Result<Outcome> {
+    let place = home::place(flags, None)?;
+    let archive = flags.archive.as_deref().map(std::path::absolute).transpose()?;
+    if let Some(root) = &archive
+        && matches!(tier::look(root, None), Presence::NeverInitialised)
+    {
+        return Err(Error::halt(format!(
+            "{} was never made an archive of tidemill",
+            root.display()
+        ))
+        .because("archive_new")
+        .help(format!(
+            "if this is the right disk, run: tidemill archive init {}",
+            root.display()
+        )));
+    }
+    let job = JobRow {
+        pipeline: options.name.clone(),
+        kind: digest::KIND.into(),
+        body: serde_json::to_value(options)?,
+        archive: archive.map(|root| root.to_string_lossy().into_owned()),
+    };
+    let next = timing.schedule.next(SystemClock.now(), timing.zone, SystemClock.now());
+    let (text, zone) = (timing.schedule.text().to_string(), timing.zone);
+    let done = order::carry_out(flags, &place, Order::Remember { job, timing }).await?;
+    let how = if done["replaced"] == true { "replaced" } else { "remembered" };
+    out::line(flags, format!("home {}", place.display()));
+    out::line(flags, format!("{how}: {} · {text} {}", options.name, zone.name()));
+    if let Some(firing) = next {
+        out::line(flags, format!("next    {}", firing.scheduled_for));
+    }
+    let (program, home) = (out::program(), place.display());
+    out::line(flags, format!("now     {program} run {} --home {home}", options.name));
+    out::line(
+        flags,
+        format!("serve   {program} serve --home {home}   (`service print` makes a service of it)"),
+    );
+    let next = next.map(|firing| firing.scheduled_for.to_string());
+    out::json(
+        flags,
+        &json!({ "pipeline": options.name, "schedule": text, "zone": zone.name(), "next": next, "replaced": done["replaced"] }),
+    )?;
+    Ok(Outcome::Done)
+}
+
+async fn forget(flags: &Flags, name: &str) -> Result<Outcome> {
+    home::look(flags, None)?; // a home that is not there is not made by forgetting
+    let place = home::place(flags, None)?;
+    order::carry_out(flags, &place, Order::Forget { pipeline: name.to_string() }).await?;
+    out::line(flags, format!("forgotten: {name}; what it published and archived stays"));
+    out::json(flags, &json!({ "forgotten": name }))?;
+    Ok(Outcome::Done)
+}
+
+async fn list(flags: &Flags) -> Result<Outcome> {
+    let home = home::look(flags, None)?;
+    let (jobs, rows) =
+        home.ledger().read(|read| Ok((JobRow::all(read)?, ScheduleRow::all(read)?))).await?;
+    if jobs.is_empty() {
+        out::line(flags, "no job is remembered here; --daily 06:00 behind a `digest` makes one");
+    }
+    for job in &jobs {
+        let timing = rows.iter().find(|row| row.pipeline == job.pipeline);
+        let timing = timing.map_or(String::new(), |row| row.timing.schedule.text().to_string());
+        let seeds = job.body["seeds"].as_array().map_or(0, Vec::len) as u64;
+        let from =
+            job.body["from"].as_str().map_or(String::new(), |file| format!(" and those in {file}"));
+        out::result(flags, format!("{}: {timing} · {}{from}", job.pipeline, addresses(seeds)));
+    }
+    out::json(flags, &jobs)?;
+    Ok(Outcome::Done)
+}
+
+fn addresses(n: u64) -> String {
+    if n == 1 { "1 address".into() } else { format!("{n} addresses") }
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use super::shown::{self, Told};
 use crate::Outcome;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-use tidemill_pipeline::mill::Home;
+use tidemill_pipeline::mill::{Home, Planned};
 use tidemill_pipeline::run::{RunOptions, RunReport, Stop};
 use tidemill_pipeline::{Job, Result};
 use tokio::task::JoinHandle;
@@ -17,20 +16,25 @@ use tokio::task::JoinHandle;
 pub(super) async fn drive(
     flags: &Flags,
     home: &Arc<Home>,
-    job: &Job,
+    planned: &Planned,
+    at: Option<&str>,
     how: &RunFlags,
 ) -> Result<(Outcome, RunReport)> {
     let bar = Arc::new(Bar::new(flags, home));
     let (options, signals) = options(flags, &bar)?;
-    let options = RunOptions { keep_going: how.keep_going, ..options };
-    let attending = tokio::spawn(Arc::clone(home).attend());
-    let result = home.run(job, options).await;
-    answered(home).await;
+    let archive = options.archive.clone().or_else(|| planned.archive.clone());
+    let options = RunOptions { keep_going: how.keep_going, archive, ..options };
+    let attending = tokio::spawn(Arc::clone(home).attend(None));
+    let result = match at {
+        Some(at) => home.run_at(planned, at, options).await,
+        None => home.run(&planned.job, options).await,
+    };
+    home.answered().await;
     attending.abort();
     bar.end();
     signals.abort();
     let report = result?;
-    print(flags, home, job, &report)?;
+    print(flags, home, &planned.job, &report)?;
     let waits = report.offload.state == "waiting";
     if waits && let Some(note) = &report.offload.note {
         out::wrong(format!("warning: the files wait on scratch: {note}"));
@@ -61,22 +65,8 @@ fn absolute(place: &Path) -> Result<std::path::PathBuf> {
     Ok(std::path::absolute(place)?)
 }
 
-/// Who gave an order that was taken waits for its answer: it is brought to its end first.
-async fn answered(home: &Home) {
-    const PATIENCE: u32 = 100;
-    const PAUSE: Duration = Duration::from_millis(100);
-    let taken = "SELECT 1 FROM tm_requests WHERE taken_at IS NOT NULL AND done_at IS NULL LIMIT 1";
-    for _ in 0..PATIENCE {
-        let open = home.ledger().read(|read| read.one(taken, [], |_| Ok(()))).await;
-        if !matches!(open, Ok(Some(()))) {
-            return;
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
 /// The first signal drains, the second aborts.
-async fn watch_signals(stop: Stop, flags: Flags) {
+pub(super) async fn watch_signals(stop: Stop, flags: Flags) {
     for turn in 0.. {
         if let Err(error) = signal().await {
             tracing::warn!(%error, "signals cannot be watched");

@@ -52,6 +52,11 @@ pub(super) fn look(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
     Ok(home)
 }
 
+/// Opens the home to look at it, without a word.
+pub(super) fn peek(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
+    open(flags, &place(flags, mill)?, HomeOptions::default())
+}
+
 /// Refuses the name of a pipeline that neither the code nor the home knows.
 pub(super) async fn known(flags: &Flags, mill: Option<&Mill>, name: Option<&str>) -> Result<()> {
     let Some(name) = name else { return Ok(()) };

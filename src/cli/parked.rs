@@ -6,7 +6,8 @@ use crate::Outcome;
 use clap::Subcommand;
 use std::sync::Arc;
 use tidemill_pipeline::ledger::{ParkedFilter, ParkedItem};
-use tidemill_pipeline::mill::{Home, Order};
+use tidemill_pipeline::mill::Home;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::{Error, Mill, Result};
 
 /// More items than these are only retried or dropped with a yes.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidemill_pipeline::build::{Knobs, Memory, Node};
-use tidemill_pipeline::clock::{SystemClock, Zone};
+use tidemill_pipeline::clock::SystemClock;
 use tidemill_pipeline::ledger::{Done, PipelineRow, Stale, StaleStep, Why};
 use tidemill_pipeline::mill::{Home, Planned};
 use tidemill_pipeline::{Archive, Error, Mill, Result};
@@ -101,11 +101,11 @@ async fn as_written(planned: &Planned, home: Option<&Arc<Home>>) -> Result<Plan>
         Some(home) => known(home, job.name()).await?,
         None => Done::default(),
     };
-    let next = planned.next(&SystemClock, Zone::of_system());
+    let next = planned.next(&SystemClock);
     Ok(Plan {
         pipeline: job.name().to_string(),
-        schedule: planned.schedule.as_ref().map(|s| s.text().to_string()),
-        next: next.map(|at| at.format("%Y-%m-%d %H:%M").to_string()),
+        schedule: planned.timing.as_ref().map(|timing| timing.schedule.text().to_string()),
+        next: next.map(|at| at.local.format("%Y-%m-%d %H:%M").to_string()),
         archive: job.archive().map(ToString::to_string),
         limit: job.limit(),
         until: job.until().map(str::to_string),

@@ -1,14 +1,15 @@
 //! `prune`: the retention policy, shown with reasons or carried out.
 
 use super::flags::Flags;
-use super::{home, out};
+use super::{home, order, out};
 use crate::Outcome;
 use std::sync::Arc;
 use tidemill_pipeline::ledger::PipelineRow;
 use tidemill_pipeline::mill::Home;
-use tidemill_pipeline::run::{PruneReport, apply, decide, open_gate};
+use tidemill_pipeline::run::{PruneLine, PruneReport, decide};
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::tier::{self, Presence};
-use tidemill_pipeline::{Archive, Error, Mill, Result};
+use tidemill_pipeline::{Archive, Mill, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,26 +25,67 @@ pub(super) struct Args {
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     home::known(flags, mill, args.pipeline.as_deref()).await?;
-    let home = if args.dry_run {
-        home::look(flags, mill)?
-    } else {
-        home::look(flags, mill)?; // a home that is not there is not made by pruning it
-        home::own(flags, &home::place(flags, mill)?)?
-    };
-    let mut whole = PruneReport::default();
-    for (pipeline, archive) in archives(&home, args, mill).await? {
-        let report = one(flags, args, &home, &pipeline, &archive).await?;
-        whole.kept += report.kept;
-        whole.decisions.extend(report.decisions);
-        whole.held_back = whole.held_back.or(report.held_back);
+    let home = home::look(flags, mill)?; // a home that is not there is not made by pruning it
+    let policies = archives(&home, args, mill).await?;
+    if args.dry_run {
+        return dry_run(flags, &home, policies).await;
     }
+    drop(home);
+    let place = flags.archive.as_deref().map(std::path::absolute).transpose()?;
+    let order = Order::Prune { policies, place, yes: args.yes };
+    let done = order::carry_out(flags, &home::place(flags, mill)?, order).await?;
+    let whole: PruneReport = serde_json::from_value(done)?;
+    show(flags, &whole.decisions);
     out::json(flags, &whole)?;
-    match whole.held_back {
-        Some(why) => {
-            out::remark(flags, format!("held back: {why}"));
-            Ok(Outcome::Failed)
-        }
-        None => Ok(Outcome::Done),
+    if let Some(why) = whole.held_back {
+        out::remark(flags, format!("held back: {why}"));
+        return Ok(Outcome::Failed);
+    }
+    let gone = whole.decisions.iter().filter(|line| !line.keep).count() as u64;
+    out::line(flags, format!("{} kept, {} let go", whole.kept, out::count(gone, "run")));
+    Ok(Outcome::Done)
+}
+
+async fn dry_run(
+    flags: &Flags,
+    home: &Arc<Home>,
+    policies: Vec<(String, Archive)>,
+) -> Result<Outcome> {
+    let mut whole = PruneReport::default();
+    for (pipeline, archive) in policies {
+        out::line(flags, format!("{pipeline}: {archive}"));
+        let at = match &flags.archive {
+            Some(place) => std::path::absolute(place)?,
+            None => home.root().join(archive.place()),
+        };
+        let id = match tier::look(&at, None) {
+            Presence::Here(tier) => Some(tier.id),
+            _ => None, // it is away: the plan is made from what the ledger knows of all archives
+        };
+        let lines = decide(home, &pipeline, &archive, id.as_deref()).await?;
+        show(flags, &lines);
+        whole.kept += lines.iter().filter(|line| line.keep).count() as u64;
+        whole.decisions.extend(lines);
+    }
+    let going: u64 = whole.decisions.iter().filter(|line| !line.keep).map(|line| line.bytes).sum();
+    let freed = out::bytes(going);
+    out::line(flags, format!("{} kept, {freed} would be freed; nothing was touched", whole.kept));
+    out::json(flags, &whole)?;
+    Ok(Outcome::Done)
+}
+
+fn show(flags: &Flags, lines: &[PruneLine]) {
+    for line in lines {
+        let what = if line.keep { "keep " } else { "prune" };
+        let (file, dt, reasons) = (&line.run, &line.dt, line.reasons.join(", "));
+        let size = out::bytes(line.bytes);
+        out::result(
+            flags,
+            format!(
+                "  {what}  {}/{}/{file} dt={dt} {size}  {reasons}",
+                line.dataset, line.pipeline
+            ),
+        );
     }
 }
 
@@ -66,55 +108,4 @@ async fn archives(
         found.push((row.name, archive));
     }
     Ok(found)
-}
-
-async fn one(
-    flags: &Flags,
-    args: &Args,
-    home: &Arc<Home>,
-    pipeline: &str,
-    archive: &Archive,
-) -> Result<PruneReport> {
-    out::line(flags, format!("{pipeline}: {archive}"));
-    let place = flags.archive.as_deref().map(std::path::absolute).transpose()?;
-    let at = place.as_deref().unwrap_or(archive.place());
-    let id = match tier::look(&home.root().join(at), None) {
-        Presence::Here(tier) => Some(tier.id),
-        _ => None, // it is away: the plan is made from what the ledger knows of all archives
-    };
-    let lines = decide(home, pipeline, archive, id.as_deref()).await?;
-    for line in &lines {
-        let what = if line.keep { "keep " } else { "prune" };
-        let reasons = line.reasons.join(", ");
-        out::result(
-            flags,
-            format!(
-                "  {what}  {}/{} dt={} {}  {reasons}",
-                line.dataset,
-                line.run,
-                line.dt,
-                out::bytes(line.bytes)
-            ),
-        );
-    }
-    if args.dry_run {
-        let kept = lines.iter().filter(|line| line.keep).count() as u64;
-        let going: u64 = lines.iter().filter(|line| !line.keep).map(|line| line.bytes).sum();
-        out::line(
-            flags,
-            format!("  {kept} kept, {} would be freed; nothing was touched", out::bytes(going)),
-        );
-        return Ok(PruneReport { kept, decisions: lines, held_back: None });
-    }
-    let gate = open_gate(home, archive, place.as_deref()).await?;
-    let Some(tier) = gate.tier else {
-        let why = gate.away.unwrap_or_default();
-        return Err(Error::wait(format!("the archive {} is away: {why}", gate.root.display()))
-            .because("archive_away")
-            .help("mount it and prune again; nothing was touched"));
-    };
-    let report = apply(home, &tier, lines, args.yes).await?;
-    let gone = out::count(report.decisions.len() as u64, "run");
-    out::line(flags, format!("  {} kept, {gone} let go", report.kept));
-    Ok(report)
 }

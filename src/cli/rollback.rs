@@ -3,7 +3,7 @@
 use super::flags::Flags;
 use super::{home, order, out};
 use crate::Outcome;
-use tidemill_pipeline::mill::Order;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::{Mill, Result};
 
 #[derive(Debug, clap::Args)]

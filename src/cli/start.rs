@@ -3,8 +3,8 @@
 use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
-    archive, demo, digest, doctor, extract, log, new, out, parked, plan, prune, read, rollback,
-    run, runs, status, trial, verify,
+    archive, demo, digest, doctor, extract, log, new, notify, out, parked, plan, prune, read,
+    rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -40,6 +40,8 @@ pub fn of_mill(mill: Mill) -> Outcome {
 async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result<Outcome> {
     match verb {
         MillVerb::Run(args) => run::run(flags, &args, mill).await,
+        MillVerb::Serve(args) => serve::run(flags, &args, mill).await,
+        MillVerb::Schedule(args) => schedule::run(flags, &args, mill).await,
         MillVerb::Try(args) => trial::run(flags, &args, mill).await,
         MillVerb::Plan(args) => plan::run(flags, &args, mill).await,
         MillVerb::Status(args) => status::run(flags, &args, mill).await,
@@ -50,6 +52,8 @@ async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result
         MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
         MillVerb::Read(args) => read::run(flags, &args, mill).await,
         MillVerb::Doctor(args) => doctor::run(flags, &args, mill).await,
+        MillVerb::Notify(args) => notify::run(flags, &args, mill).await,
+        MillVerb::Service(args) => service::run(flags, &args, mill),
     }
 }
 

@@ -177,9 +177,9 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
 fn pipelines(status: &Status, home: &Home, mill: Option<&Mill>) -> Vec<String> {
     let line = |p: &PipelineStatus| {
         let planned = mill.and_then(|mill| mill.find(Some(&p.pipeline)).ok());
-        let next = planned.and_then(|planned| planned.next(home.clock().as_ref(), home.zone()));
-        let next =
-            next.map_or(String::new(), |at| format!(" · next {}", at.format("%Y-%m-%d %H:%M")));
+        let next = planned.and_then(|planned| planned.next(home.clock().as_ref()));
+        let next = next
+            .map_or(String::new(), |at| format!(" · next {}", at.local.format("%Y-%m-%d %H:%M")));
         format!(
             "{}: {} known · {} stale · {} waiting · {} parked · {} archived{next}",
             p.pipeline,

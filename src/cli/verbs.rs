@@ -2,8 +2,8 @@
 
 use super::flags::Flags;
 use super::{
-    archive, demo, digest, doctor, extract, new, parked, plan, prune, read, rollback, run, runs,
-    status, trial, verify,
+    archive, demo, digest, doctor, extract, new, notify, parked, plan, prune, read, rollback, run,
+    runs, schedule, serve, service, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -42,7 +42,13 @@ pub(super) struct StockCli {
 /// What every program of tidemill can do with a home.
 #[derive(Debug, Subcommand)]
 pub(super) enum MillVerb {
-    /// Run a pipeline of a program of your own, or go on with its unfinished run
+    /// Run the jobs by their schedules, and take orders, until stopped
+    #[command(after_help = "Example:  tidemill serve --home ~/mill")]
+    Serve(serve::Args),
+    /// Show what runs by itself and when; pause and resume it; see what was decided and why
+    #[command(after_help = "Example:  tidemill schedule log news")]
+    Schedule(schedule::Args),
+    /// Run a pipeline now, or go on with its unfinished run
     #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
     Run(run::Args),
     /// Take one item through a pipeline and show what each step makes of it; nothing is published
@@ -82,6 +88,12 @@ pub(super) enum MillVerb {
     /// Look whether everything is in order, and say what to mend
     #[command(after_help = "Example:  tidemill doctor")]
     Doctor(doctor::Args),
+    /// Say where notices go: to a phone, a webhook, a check that expects a sign of life
+    #[command(after_help = "Example:  tidemill notify test")]
+    Notify(notify::Args),
+    /// Print what a service manager wants to run this program: a unit of systemd, a plist of launchd
+    #[command(after_help = "Example:  tidemill service print --systemd")]
+    Service(service::Args),
 }
 
 /// What the stock binary can do.

@@ -8,8 +8,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tidemill_pipeline::mill::{Home, HomeOptions, Order};
+use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::RunOptions;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::sink::{Saved, Sealing};
 use tidemill_pipeline::tier::atomic;
 use tidemill_pipeline::{

@@ -5,8 +5,8 @@ use super::parts::{LineFile, NOTES, Note, Notes, Seen, Work, table};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use tidemill_pipeline::ledger::ParkedFilter;
-use tidemill_pipeline::mill::Order;
 use tidemill_pipeline::run::Stop;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::{Error, Job, Pipeline};
 
 #[tokio::test]

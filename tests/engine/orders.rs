@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 use tidemill_pipeline::clock::ManualClock;
 use tidemill_pipeline::ledger::ParkedFilter;
-use tidemill_pipeline::mill::{Order, orders};
 use tidemill_pipeline::run::Stop;
+use tidemill_pipeline::serve::{Order, letters};
 use tidemill_pipeline::{Error, Job, Pipeline};
 
 /// Parks `a` and `b` (for different reasons) until the site is mended.
@@ -83,13 +83,13 @@ async fn an_owner_at_work_carries_out_what_others_ask_for() {
     });
     let running = bench.start(other, &Stop::default());
     gate.reached().await;
-    let attending = tokio::spawn(Arc::clone(bench.home()).attend());
+    let attending = tokio::spawn(Arc::clone(bench.home()).attend(None));
 
     let root = bench.home().root().to_path_buf();
     let clock = Arc::clone(bench.home().clock());
     let give = async |order: Order| {
         let patience = Duration::from_secs(20);
-        orders::give(&root, &order, clock.as_ref(), patience).await
+        letters::give(&root, &order, clock.as_ref(), patience, |_| ()).await
     };
     let done = give(Order::DropParked(because("no_text"))).await.unwrap();
     assert_eq!(done, Some(json!({ "count": 1, "keys": ["b"] })));
@@ -106,7 +106,7 @@ async fn an_order_that_nobody_looks_at_is_withdrawn() {
     let bench = Bench::new();
     let order = Order::DropParked(ParkedFilter::default());
     let (root, clock) = (bench.home().root().to_path_buf(), Arc::clone(bench.home().clock()));
-    let given = orders::give(&root, &order, clock.as_ref(), Duration::ZERO).await.unwrap();
+    let given = letters::give(&root, &order, clock.as_ref(), Duration::ZERO, |_| ()).await.unwrap();
     assert!(given.is_none());
     assert_eq!(bench.rows("SELECT count(*) FROM tm_requests"), ["0"]);
 }
@@ -130,7 +130,7 @@ async fn an_order_whose_taker_is_gone_is_no_reason_to_wait_for_ever() {
         }
     });
     let patience = Duration::from_secs(20);
-    let given = soon(orders::give(&root, &order, clock.as_ref(), patience)).await;
+    let given = soon(letters::give(&root, &order, clock.as_ref(), patience, |_| ())).await;
     assert_eq!(given.unwrap_err().reason(), "owner_gone");
     taking.await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, ends};
 use super::parts::{NOTES, Note, Notes, Seen, Work, table};
-use tidemill_pipeline::mill::Order;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::{Error, Pipeline, Result};
 
 type Given<'a> = Vec<(&'a str, &'a str)>;

@@ -4,7 +4,7 @@ use super::bench::{Bench, ends};
 use super::parts::{NOTES, Note, Notes, Seen, Work, table};
 use serde::{Deserialize, Serialize};
 use tidemill_pipeline::ledger::{Read, Tx, params};
-use tidemill_pipeline::mill::Order;
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::sink::{Origin, Write};
 use tidemill_pipeline::{
     Context, Emit, Error, Fingerprint, LedgerSink, Pipeline, Result, Source, Step, Yielded,

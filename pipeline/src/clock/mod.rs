@@ -1,9 +1,23 @@
 //! What time is it, and when does it run? The only room that may ask the system for the time.
 
+mod complaint;
+mod cron;
+mod due;
+mod every;
+mod field;
+mod firing;
+mod nominal;
+mod policy;
 mod schedule;
 mod source;
+mod wall;
 mod zone;
 
-pub use schedule::{Firing, Schedule};
+pub(crate) use due::judged;
+pub use due::{Decision, Fate, due};
+pub use firing::{Dst, Firing};
+pub use nominal::Nominal;
+pub use policy::{CatchUp, Overlap, Policy, Timing};
+pub use schedule::Schedule;
 pub use source::{Clock, ManualClock, SystemClock};
 pub use zone::Zone;

@@ -5,7 +5,11 @@ use crate::{Error, Result};
 use rusqlite::{Connection, params};
 
 /// One script per version; script n brings a ledger from version n to n + 1.
-const SCRIPTS: &[&str] = &[include_str!("schema_001.sql"), include_str!("schema_002.sql")];
+const SCRIPTS: &[&str] = &[
+    include_str!("schema_001.sql"),
+    include_str!("schema_002.sql"),
+    include_str!("schema_003.sql"),
+];
 
 /// "tide" in ASCII: lets `file` and us recognise a ledger.
 const APPLICATION_ID: i32 = 0x7469_6465;

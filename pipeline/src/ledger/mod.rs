@@ -2,11 +2,14 @@
 
 pub(crate) mod calls;
 pub(crate) mod clean;
+pub(crate) mod firings;
 pub(crate) mod items;
+pub(crate) mod jobs;
 pub(crate) mod memory;
 mod migrate;
 #[cfg(test)]
 mod migrate_tests;
+pub(crate) mod notices;
 pub(crate) mod offloads;
 mod open;
 pub(crate) mod parked;
@@ -15,6 +18,7 @@ mod publish;
 mod readers;
 pub(crate) mod requests;
 pub(crate) mod runs;
+pub(crate) mod schedules;
 mod snapshot;
 mod stale;
 mod status;
@@ -24,12 +28,16 @@ pub(crate) mod undo;
 mod writer;
 
 pub use calls::CallCap;
+pub use firings::FiringRow;
 pub use items::ItemState;
+pub use jobs::JobRow;
+pub use notices::NoticeRow;
 pub use offloads::{OffloadRow, OffloadState};
 pub use open::Ledger;
 pub use parked::{ParkedFilter, ParkedItem};
 pub use pipelines::{Choices, PipelineRow};
 pub use runs::{RunRow, RunState};
+pub use schedules::ScheduleRow;
 pub use stale::{Done, Stale, StaleStep, Why};
 pub use status::PipelineStatus;
 pub use tx::{Read, Tx, quoted};

@@ -1,5 +1,6 @@
 //! Requests: what other programs ask of the one that owns the home, and its answers.
 
+use super::RunRow;
 use super::tx::{Read, Tx, refused};
 use crate::{Error, Result};
 use rusqlite::{Connection, OpenFlags, params};
@@ -53,6 +54,17 @@ impl Asked {
         Tx(Read(&connection)).execute(sql, params![verb, body.to_string(), now])?;
         let no = connection.last_insert_rowid();
         Ok(Self { connection, no })
+    }
+
+    /// The run that is at work for it, and how far it is; `None` while there is none.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub(crate) fn run(&self) -> Result<Option<RunRow>> {
+        let sql = "SELECT note FROM tm_requests WHERE request_no = ?1";
+        let read = Read(&self.connection);
+        let id = read.one(sql, params![self.no], |row| row.get::<_, Option<String>>(0))?.flatten();
+        id.map_or(Ok(None), |id| RunRow::by_id(&read, &id))
     }
 
     /// How far it is.
@@ -120,6 +132,18 @@ pub(crate) fn take(tx: &Tx<'_>, now: i64) -> Result<Option<Request>> {
     let Some((no, verb, body)) = found else { return Ok(None) };
     tx.execute("UPDATE tm_requests SET taken_at = ?2 WHERE request_no = ?1", params![no, now])?;
     Ok(Some(Request { no, verb, body: serde_json::from_str(&body)? }))
+}
+
+/// Whether a request that was taken has no answer yet.
+pub(crate) fn in_hand(read: &Read<'_>) -> Result<bool> {
+    let sql = "SELECT 1 FROM tm_requests WHERE taken_at IS NOT NULL AND done_at IS NULL LIMIT 1";
+    Ok(read.one(sql, [], |_| Ok(()))?.is_some())
+}
+
+/// Notes which run is at work for a request.
+pub(crate) fn note(tx: &Tx<'_>, no: i64, run: &str) -> Result<()> {
+    tx.execute("UPDATE tm_requests SET note = ?2 WHERE request_no = ?1", params![no, run])
+        .map(|_| ())
 }
 
 /// Whether somebody asks for something.

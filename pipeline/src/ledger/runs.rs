@@ -44,6 +44,12 @@ impl RunState {
         }
     }
 
+    /// Whether its rows are current ones.
+    #[must_use]
+    pub fn is_published(self) -> bool {
+        matches!(self, RunState::Published | RunState::Finished)
+    }
+
     fn parse(text: &str) -> Self {
         match text {
             "running" => RunState::Running,
@@ -166,6 +172,8 @@ pub(crate) struct NewRun {
     pub(crate) source_name: String,
     pub(crate) trigger: String,
     pub(crate) scheduled_for: String,
+    /// The decision of a schedule that it carries out.
+    pub(crate) firing_no: Option<i64>,
     pub(crate) dt: String,
     pub(crate) now: i64,
     /// It is only to be looked at: nothing is resumed and nothing is given up for it.
@@ -222,8 +230,8 @@ fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<Ru
 fn insert(tx: &Tx<'_>, new: &NewRun, state: RunState) -> Result<RunRow> {
     tx.execute(
         "INSERT INTO tm_runs (id, pipeline_no, plan_no, source, source_name, trigger, scheduled_for,
-                attempt, dt, state, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)",
+                attempt, dt, state, started_at, firing_no)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)",
         params![
             free_id(tx, &new.id)?,
             new.pipeline_no,
@@ -234,7 +242,8 @@ fn insert(tx: &Tx<'_>, new: &NewRun, state: RunState) -> Result<RunRow> {
             new.scheduled_for,
             new.dt,
             state.as_str(),
-            new.now
+            new.now,
+            new.firing_no
         ],
     )?;
     let run_no = tx.one("SELECT last_insert_rowid()", [], |row| row.get(0))?.unwrap_or_default();

@@ -93,6 +93,17 @@ impl Tx<'_> {
     }
 }
 
+/// A column that holds JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|e| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, e.into())
+    })
+}
+
 /// An SQLite error in our words; all of them halt, since a ledger that does not write remembers
 /// nothing.
 pub(super) fn refused(sql: &str, error: rusqlite::Error) -> Error {

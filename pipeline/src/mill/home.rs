@@ -9,7 +9,7 @@ use crate::{Error, Fingerprint, Result};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turn, Notify as Bell, OwnedMutexGuard};
 
 /// How a home is opened.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ pub struct Home {
     turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
     /// How many runs are at work.
     at_work: Arc<Mutex<u32>>,
+    /// Rung when an order was carried out.
+    stirred: Bell,
 }
 
 /// A run that is at work, and the turn that it has.
@@ -105,6 +107,7 @@ impl Home {
             lock,
             turns: Mutex::new(HashMap::new()),
             at_work: Arc::default(),
+            stirred: Bell::new(),
         })
     }
 
@@ -188,6 +191,10 @@ impl Home {
         if *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) == 0 {
             self.ledger.mend();
         }
+    }
+
+    pub(crate) fn stirred(&self) -> &Bell {
+        &self.stirred
     }
 
     pub(crate) fn call_cap(&self) -> CallCap {

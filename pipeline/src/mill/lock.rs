@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Held as long as the owner works; the system frees it when the process ends, however it ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -16,7 +16,7 @@ impl Lock {
     ///
     /// # Errors
     /// With the reason `home_locked` when another process has it.
-    pub(super) fn take(home: &Path) -> Result<Self> {
+    pub(crate) fn take(home: &Path) -> Result<Self> {
         let path = home.join("lock");
         let mut file = OpenOptions::new()
             .read(true)

@@ -3,14 +3,12 @@
 mod blobs;
 mod builder;
 mod home;
-mod lock;
-pub mod orders;
+pub(crate) mod lock;
 mod owner;
 mod resources;
 
 pub use builder::{Mill, Planned};
 pub use home::{Home, HomeOptions};
-pub use orders::Order;
 pub use owner::Owner;
 
 pub(crate) use resources::Resources;

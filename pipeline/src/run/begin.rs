@@ -5,6 +5,7 @@ use super::live::{Before, Beginning, Live, Scene};
 use super::report::Counts;
 use super::trial::Trial;
 use crate::build::Blueprint;
+use crate::clock::Nominal;
 use crate::ledger::{NewRun, items, parked, pipelines, runs};
 use crate::mill::Home;
 use crate::{Context, Fingerprint, Result};
@@ -110,6 +111,7 @@ fn new_run(
     let home = &scene.home;
     let now = home.clock().now();
     let local = home.zone().local(now);
+    let nominal = options.scheduled_for.unwrap_or(Nominal { local, offset: None });
     NewRun {
         id: run_id(home, &scene.pipeline, now),
         pipeline_no: scene.pipeline_no,
@@ -117,8 +119,9 @@ fn new_run(
         source: prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing),
         source_name: blueprint.source().to_string(),
         trigger: if trial { "try".into() } else { options.trigger.clone() },
-        scheduled_for: local.format("%Y-%m-%dT%H:%M:%S").to_string(),
-        dt: local.format("%Y-%m-%d").to_string(),
+        scheduled_for: nominal.to_string(),
+        firing_no: options.firing,
+        dt: nominal.date().format("%Y-%m-%d").to_string(),
         now: now.timestamp_millis(),
         trial,
     }

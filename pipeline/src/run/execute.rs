@@ -8,6 +8,7 @@ use super::stop::{Stop, Urgency};
 use super::trial::{Trial, TrialReport};
 use super::{finish, gate, log, pulse};
 use crate::build::{Blueprint, Job};
+use crate::clock::Nominal;
 use crate::ledger::{RunState, items, pipelines, runs};
 use crate::mill::Home;
 use crate::{Error, Result};
@@ -23,6 +24,10 @@ use tracing::field::Empty;
 pub struct RunOptions {
     /// Why it runs: `hand`, `schedule`.
     pub trigger: String,
+    /// The nominal time that it runs for; without one it is now.
+    pub scheduled_for: Option<Nominal>,
+    /// The decision of a schedule that it carries out: its number in the ledger.
+    pub firing: Option<i64>,
     /// An archive that takes precedence over the one in the code.
     pub archive: Option<PathBuf>,
     /// Who is told how it goes.
@@ -48,6 +53,8 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             trigger: "hand".into(),
+            scheduled_for: None,
+            firing: None,
             archive: None,
             progress: Arc::new(Silent),
             stop: Stop::default(),
@@ -79,6 +86,9 @@ impl Home {
         self.check_owner()?;
         blueprint.check()?;
         let _at_work = self.turn(&blueprint.name).await;
+        if options.stop.urgency() > Urgency::Go {
+            return Err(not_begun()); // it was stopped while it waited for its turn
+        }
         let gate = match &blueprint.archive {
             Some(archive) => {
                 Some(gate::open_gate(self, archive, options.archive.as_deref()).await?)
@@ -108,8 +118,38 @@ impl Home {
         let report = report(&live, how, published, offload, retention).await?;
         keep_report(&live, report.state, &report).await?;
         finish::clean(&scene).await;
+        scene.progress.event(&Event::Ended { report: &report });
         Ok(report)
     }
+}
+
+impl Home {
+    /// Brings files of a job that wait on scratch to its archive. `None` when a run of it is at work:
+    /// that one does it.
+    ///
+    /// # Errors
+    /// As [`run`](Home::run) for the archive; or what went wrong on the way.
+    pub async fn offload(
+        self: &Arc<Self>,
+        job: &Job,
+        place: Option<PathBuf>,
+    ) -> Result<Option<OffloadReport>> {
+        self.check_owner()?;
+        let blueprint = &job.blueprint;
+        let (Some(_at_work), Some(archive)) = (self.turn_now(&blueprint.name), &blueprint.archive)
+        else {
+            return Ok(None);
+        };
+        let gate = gate::open_gate(self, archive, place.as_deref()).await?;
+        let options = RunOptions { archive: place, ..RunOptions::default() };
+        let scene = scene(self, blueprint, &options, Some(&gate)).await?;
+        let (report, _) = finish::archive(&scene, Some(&gate)).await?;
+        Ok(Some(report))
+    }
+}
+
+fn not_begun() -> Error {
+    Error::halt("interrupted before it began").because("interrupted").help("run it again")
 }
 
 /// Moves the items until there are no more, or until the run is to stop.
@@ -182,6 +222,7 @@ async fn report(
     Ok(RunReport {
         run: live.run.id.clone(),
         pipeline: scene.pipeline.clone(),
+        scheduled_for: live.run.scheduled_for.clone(),
         dt: live.run.dt.clone(),
         resumed: how.resumed,
         state,

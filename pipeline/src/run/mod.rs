@@ -29,7 +29,7 @@ pub use execute::RunOptions;
 pub use gate::{Gate, open_gate};
 pub use log::in_run;
 pub use progress::{Event, Progress, Silent};
-pub use report::{Counts, OffloadReport, PruneReport, Pulse, RunReport};
+pub use report::{Counts, OffloadReport, PruneLine, PruneReport, Pulse, RunReport};
 pub use retention::{apply, decide};
 pub use stats::StepReport;
 pub use stop::Stop;

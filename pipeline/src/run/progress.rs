@@ -1,5 +1,6 @@
 //! Progress: what a run tells while it is at work. Who draws it is not the engine's business.
 
+use super::report::RunReport;
 use crate::ledger::ItemState;
 
 /// Something that happened in a run.
@@ -34,6 +35,11 @@ pub enum Event<'a> {
         key: &'a str,
         /// Why it did not get through.
         reason: Option<&'a str>,
+    },
+    /// The run is published, and its files are in the archive or wait for it.
+    Ended {
+        /// What it did.
+        report: &'a RunReport,
     },
     /// The work after the last item: `seal`, `publish`, `snapshot`, `offload`, `retention`.
     Phase(&'a str),

@@ -33,7 +33,7 @@ pub struct OffloadReport {
 }
 
 /// What retention took away, or would.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PruneReport {
     /// Runs kept, over all datasets.
     pub kept: u64,
@@ -44,7 +44,7 @@ pub struct PruneReport {
 }
 
 /// What retention says of one run of one dataset.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PruneLine {
     /// The pipeline.
     pub pipeline: String,
@@ -69,6 +69,8 @@ pub struct RunReport {
     pub run: String,
     /// The pipeline.
     pub pipeline: String,
+    /// Its nominal local time.
+    pub scheduled_for: String,
     /// The local date that its files are filed under.
     pub dt: String,
     /// Whether it went on with an unfinished run.

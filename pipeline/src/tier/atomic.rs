@@ -110,6 +110,20 @@ impl Staged {
         Ok(Self { file, temp, path: path.to_path_buf(), committed: false })
     }
 
+    /// Lets nobody but the owner read or write the file; called before anything is in it.
+    ///
+    /// # Errors
+    /// *Wait* when the file system does not let it.
+    pub fn private(self) -> Result<Self> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::Permissions::from_mode(0o600);
+            self.file.get_ref().set_permissions(mode).at("protect", &self.temp)?;
+        }
+        Ok(self)
+    }
+
     /// Makes the file durable and gives it its final name, which must be free.
     ///
     /// # Errors

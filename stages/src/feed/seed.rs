@@ -12,6 +12,17 @@ pub(crate) const DEMO: &str = "demo:";
 #[derive(Debug)]
 struct Demo(std::result::Result<DemoSite, String>);
 
+/// Refuses what is no seed before it is written down anywhere.
+///
+/// # Errors
+/// `bad_url` for what is no address, `secret_in_url` for one that carries a key or a password.
+pub fn check_seed(text: &str) -> Result<()> {
+    if text.trim() == DEMO {
+        return Ok(());
+    }
+    address(text).map(|_| ())
+}
+
 /// The address of a seed; `demo:` is the feed of the bundled site, served on loopback.
 pub(crate) fn seed(text: &str, cx: &Context) -> Result<Url> {
     if text.trim() != DEMO {

@@ -1,0 +1,190 @@
+//! The letter box: how other programs ask the owner of a home, and how they follow what it does.
+
+use super::orders::Order;
+use super::server::Server;
+use crate::clock::Clock;
+use crate::ledger::RunRow;
+use crate::ledger::requests::{self, Asked, Reply, Request};
+use crate::mill::Home;
+use crate::mill::lock::Lock;
+use crate::run::{Event, Progress};
+use crate::{Error, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::task::JoinSet;
+
+/// How often an owner looks for orders, and how often who gave one looks for the answer.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// Every so many looks the letter box is opened though nobody seems to have written.
+const SURE: u64 = 10;
+
+/// Who ends waits so long for orders in hand to be answered, in looks.
+const LOOKS: u32 = 100;
+
+impl Home {
+    /// Carries out what other programs ask for, until it is dropped. Without a server, orders to run
+    /// something are refused.
+    pub async fn attend(self: Arc<Self>, server: Option<Arc<Server>>) {
+        let mut hands = JoinSet::new();
+        let mut seen = Wal::of(self.ledger().path());
+        for look in 0_u64.. {
+            tokio::time::sleep(LOOK).await;
+            while hands.try_join_next().is_some() {}
+            // The file's time is coarse: now and then the letter box is opened all the same.
+            if !seen.changed() && !look.is_multiple_of(SURE) {
+                continue;
+            }
+            if let Err(error) = self.take_orders(server.as_ref(), &mut hands).await {
+                tracing::warn!(%error, "an order could not be looked at");
+            }
+        }
+    }
+
+    async fn take_orders(
+        self: &Arc<Self>,
+        server: Option<&Arc<Server>>,
+        hands: &mut JoinSet<()>,
+    ) -> Result<()> {
+        while self.ledger().read(requests::any).await? {
+            let now = self.clock().now().timestamp_millis();
+            let Some(request) = self.ledger().commit(move |tx| requests::take(tx, now)).await?
+            else {
+                return Ok(());
+            };
+            let (home, server) = (Arc::clone(self), server.cloned());
+            hands.spawn(async move {
+                let no = request.no;
+                let answer = home.fulfil(request, server).await;
+                let now = home.clock().now().timestamp_millis();
+                let written =
+                    home.ledger().commit(move |tx| requests::answer(tx, no, &answer, now)).await;
+                if let Err(error) = written {
+                    tracing::warn!(%error, "the answer to an order could not be written");
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn fulfil(
+        self: &Arc<Self>,
+        request: Request,
+        server: Option<Arc<Server>>,
+    ) -> Result<Value> {
+        let order = serde_json::from_value::<Order>(request.body).map_err(|e| {
+            Error::halt(format!("`{}` is no order this program knows", request.verb))
+                .because("usage")
+                .caused_by(e)
+                .help("use the same version of tidemill on both sides")
+        })?;
+        tracing::info!(verb = request.verb, "carries out an order");
+        let (Order::Run(run), Some(server)) = (order.clone(), server) else {
+            return self.carry_out(order).await;
+        };
+        let (home, no) = (Arc::clone(self), request.no);
+        let told = move |run: &str| {
+            let (home, run) = (Arc::clone(&home), run.to_string());
+            tokio::spawn(async move {
+                let noted = home.ledger().commit(move |tx| requests::note(tx, no, &run)).await;
+                if let Err(error) = noted {
+                    tracing::warn!(%error, "who gave the order cannot follow it");
+                }
+            });
+        };
+        Ok(serde_json::to_value(server.run_order(run, told).await?)?)
+    }
+
+    /// Who gave an order that was taken waits for its answer: it is brought to its end first.
+    pub async fn answered(&self) {
+        for _ in 0..LOOKS {
+            if !matches!(self.ledger().read(requests::in_hand).await, Ok(true)) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Whether anybody wrote into the ledger since the last look: two numbers of a file instead of a
+/// query.
+struct Wal {
+    path: PathBuf,
+    seen: Option<(u64, SystemTime)>,
+}
+
+impl Wal {
+    fn of(ledger: &Path) -> Self {
+        let mut path = ledger.as_os_str().to_owned();
+        path.push("-wal");
+        Self { path: PathBuf::from(path), seen: None }
+    }
+
+    fn changed(&mut self) -> bool {
+        let now =
+            self.path.metadata().ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+        let same = now.is_some() && now == self.seen;
+        self.seen = now;
+        !same
+    }
+}
+
+/// Progress that somebody else hears as well: the run's id, once it has one.
+pub(super) fn overheard(
+    progress: Arc<dyn Progress>,
+    told: impl Fn(&str) + Send + Sync + 'static,
+) -> Arc<dyn Progress> {
+    Arc::new(Overheard { progress, told: Box::new(told) })
+}
+
+struct Overheard {
+    progress: Arc<dyn Progress>,
+    told: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Progress for Overheard {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Begun { run, .. } = event {
+            (self.told)(run);
+        }
+        self.progress.event(event);
+    }
+}
+
+/// Gives an order to the program that owns a home, and waits for its answer. `None` when the owner
+/// has not looked at it within `patience`; then the order is withdrawn. Meanwhile `follow` is shown
+/// the run that is at work for it, every now and then.
+///
+/// # Errors
+/// With the owner's error, or that of the ledger.
+pub async fn give(
+    home: &Path,
+    order: &Order,
+    clock: &dyn Clock,
+    patience: Duration,
+    mut follow: impl FnMut(&RunRow),
+) -> Result<Option<Value>> {
+    let body = serde_json::to_value(order)?;
+    let verb = body.as_object().and_then(|o| o.keys().next().cloned()).unwrap_or_default();
+    let now = clock.now().timestamp_millis();
+    let ledger = home.join("tidemill.db");
+    let asked = Asked::of(&ledger, &verb, &body, now)?;
+    let mut waited = Duration::ZERO;
+    loop {
+        match asked.reply()? {
+            Reply::Done(answer) => return Ok(Some(answer)),
+            Reply::Failed(error) => return Err(error),
+            Reply::Unseen if waited >= patience && asked.withdraw()? => return Ok(None),
+            // Who can have the lock is alone: the owner ended with the order in its hands.
+            Reply::Taken if Lock::take(home).is_ok() && matches!(asked.reply()?, Reply::Taken) => {
+                return Err(requests::owner_gone());
+            }
+            Reply::Taken => asked.run()?.iter().for_each(&mut follow),
+            Reply::Unseen => {}
+        }
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
+    }
+}

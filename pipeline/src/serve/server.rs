@@ -1,0 +1,270 @@
+//! The server: it watches the clock, the letter box and the archives until it is told to stop.
+
+use super::roster::Roster;
+use super::{Mute, Notify, tick};
+use crate::clock::Zone;
+use crate::ledger::{FiringRow, ScheduleRow, schedules};
+use crate::mill::Home;
+use crate::run::stop::Urgency;
+use crate::run::{Progress, Silent, Stop};
+use crate::{Result, crash};
+use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify as Bell;
+use tokio::task::JoinHandle;
+
+/// The clock is read at least so often: it may have been set, and the machine may have slept.
+const STEP: Duration = Duration::from_secs(30);
+
+/// While it ends, a sign of life comes so often.
+const ALIVE: Duration = Duration::from_secs(10);
+
+/// From when on a person is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// More parked items than this.
+    pub parked: u64,
+    /// An archive or a model is away for longer than this.
+    pub away: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { parked: 0, away: Duration::from_secs(86_400) }
+    }
+}
+
+/// Who is told how a run of this pipeline goes.
+pub type Tell = Arc<dyn Fn(&str) -> Arc<dyn Progress> + Send + Sync>;
+
+/// What a server works with.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// The jobs.
+    pub roster: Roster,
+    /// Where notices go.
+    pub notify: Arc<dyn Notify>,
+    /// From when on.
+    pub limits: Limits,
+    /// An archive that takes precedence over those of the jobs.
+    pub archive: Option<PathBuf>,
+    /// Who is told how runs go.
+    pub tell: Tell,
+    /// Called whenever the server has looked at the clock: it is alive.
+    pub beat: Arc<dyn Fn() + Send + Sync>,
+    /// The switch that stops it: drain lets the runs finish what is in hand.
+    pub stop: Stop,
+}
+
+impl ServeOptions {
+    /// For these jobs, without anybody who looks on.
+    #[must_use]
+    pub fn of(roster: Roster) -> Self {
+        Self {
+            roster,
+            notify: Arc::new(Mute),
+            limits: Limits::default(),
+            archive: None,
+            tell: Arc::new(|_| Arc::new(Silent)),
+            beat: Arc::new(|| {}),
+            stop: Stop::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeOptions").field("roster", &self.roster).finish_non_exhaustive()
+    }
+}
+
+/// Runs the jobs of a home by its schedules, and does what others ask of its owner.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) home: Arc<Home>,
+    pub(super) with: ServeOptions,
+    /// One worker for each pipeline that has something to do.
+    workers: Mutex<HashMap<String, JoinHandle<()>>>,
+    /// Rung when something changed before the next look at the clock.
+    pub(super) bell: Arc<Bell>,
+    /// Rung when a notice was written down.
+    pub(super) post: Bell,
+}
+
+impl Server {
+    /// A server for a home that was opened as its owner.
+    ///
+    /// # Errors
+    /// When the home was opened to look at it only.
+    pub fn new(home: &Arc<Home>, with: ServeOptions) -> Result<Arc<Self>> {
+        home.check_owner()?;
+        Ok(Arc::new(Self {
+            home: Arc::clone(home),
+            with,
+            workers: Mutex::default(),
+            bell: Arc::default(),
+            post: Bell::default(),
+        }))
+    }
+
+    /// Takes over the schedules of the code, lets go on what was killed, and decides what runs at
+    /// the start. To be called once, before [`run`](Server::run).
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub async fn open(self: &Arc<Self>) -> Result<()> {
+        self.enrol().await?;
+        self.wake_sleepers().await
+    }
+
+    /// Serves until it is told to stop; then what is in hand is finished and remembered. Failures on
+    /// the way are logged and tried again.
+    ///
+    /// # Errors
+    /// None so far: whoever serves goes on.
+    pub async fn run(self: &Arc<Self>) -> Result<()> {
+        let _beside = Beside([
+            tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
+            tokio::spawn(Arc::clone(self).send_notices()),
+            tokio::spawn(Arc::clone(self).tend()),
+        ]);
+        while self.with.stop.urgency() == Urgency::Go {
+            let pause = self.look().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the schedules could not be looked at; tried again soon");
+                self.home.mend_when_idle();
+                STEP
+            });
+            (self.with.beat)();
+            tokio::select! {
+                () = self.home.clock().sleep(pause) => {}
+                () = self.bell.notified() => {}
+                () = self.home.stirred().notified() => {}
+                () = self.with.stop.reached(Urgency::Drain) => {}
+            }
+        }
+        let ended = async {
+            self.joined().await;
+            self.home.answered().await;
+        };
+        tokio::pin!(ended);
+        // What is in hand may take its time: that is no reason to take the server for dead.
+        loop {
+            tokio::select! {
+                () = &mut ended => break,
+                () = tokio::time::sleep(ALIVE) => (self.with.beat)(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what is due, lets it be worked on, and says how long nothing will be.
+    async fn look(self: &Arc<Self>) -> Result<Duration> {
+        tick(&self.home).await?;
+        crash::point("serve.decided");
+        let (open, rows) = self
+            .home
+            .ledger()
+            .read(|read| Ok((FiringRow::open(read)?, ScheduleRow::all(read)?)))
+            .await?;
+        let now = self.home.clock().now();
+        let (later, due): (Vec<_>, Vec<_>) = open.into_iter().partition(|firing| firing.waits(now));
+        due.iter().for_each(|firing| self.employ(&firing.pipeline));
+        let tries = later.iter().filter_map(|firing| firing.next_try_at);
+        let tries = tries.filter_map(DateTime::from_timestamp_millis);
+        let times = rows.iter().filter_map(ScheduleRow::wakes_at);
+        Ok(times.chain(tries).map(|at| until(now, at)).fold(STEP, Duration::min))
+    }
+
+    /// Looks at the clock at once: it was set, or something changed.
+    pub fn nudge(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Takes over the schedules of the code, and decides those of `@startup`.
+    async fn enrol(&self) -> Result<()> {
+        let code: Vec<_> = self
+            .with
+            .roster
+            .code()
+            .iter()
+            .filter_map(|planned| Some((planned.job.name().to_string(), planned.timing.clone()?)))
+            .collect();
+        let has_code = !self.with.roster.code().is_empty();
+        let (now, zone): (_, Zone) = (self.home.clock().now(), self.home.zone());
+        self.home
+            .ledger()
+            .transaction(move |tx| {
+                for (name, timing) in &code {
+                    schedules::enrol(tx, name, "code", timing, now)?;
+                }
+                let names: Vec<String> = code.iter().map(|(name, _)| name.clone()).collect();
+                // A program without pipelines says nothing about those of another program.
+                if has_code {
+                    schedules::keep_code(tx, &names, now.timestamp_millis())?;
+                }
+                schedules::start_up(tx, zone, now)
+            })
+            .await
+    }
+
+    /// Lets this pipeline's work be done, unless somebody is at it.
+    pub(super) fn employ(self: &Arc<Self>, pipeline: &str) {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        if workers.get(pipeline).is_some_and(|worker| !worker.is_finished()) {
+            return;
+        }
+        let (server, name) = (Arc::clone(self), pipeline.to_string());
+        workers.insert(pipeline.to_string(), tokio::spawn(server.work(name)));
+    }
+
+    /// Returns when no worker is at work any more.
+    async fn joined(&self) {
+        let workers =
+            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        for (pipeline, worker) in workers {
+            if let Err(error) = worker.await {
+                tracing::error!(pipeline, %error, "a worker failed");
+            }
+        }
+    }
+
+    /// A switch for one run: turned when the server's is. A run that halts turns only its own.
+    pub(crate) fn stop_of_one(&self) -> (Stop, Forward) {
+        let (one, all) = (Stop::default(), self.with.stop.clone());
+        let turned = one.clone();
+        let task = tokio::spawn(async move {
+            all.reached(Urgency::Drain).await;
+            turned.drain();
+            all.reached(Urgency::Abort).await;
+            turned.abort();
+        });
+        (one, Forward(task))
+    }
+}
+
+/// What is watched beside the clock, as long as the server runs.
+struct Beside([JoinHandle<()>; 3]);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Hands a stop on to a run as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Forward(JoinHandle<()>);
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn until(now: DateTime<Utc>, at: DateTime<Utc>) -> Duration {
+    // A clock that stands a hair before the time must not spin.
+    (at - now).to_std().unwrap_or_default().max(Duration::from_millis(20))
+}

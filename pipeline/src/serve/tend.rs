@@ -1,0 +1,118 @@
+//! What a server tends beside the clock: archives that come back, notices that wait to be sent.
+
+use super::server::Server;
+use crate::ledger::{NoticeRow, OffloadRow, notices};
+use crate::run::stop::Urgency;
+use crate::{Result, Verdict};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often it looks whether an archive is there again.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// After an offload that did not come to its end though the archive is there.
+const REST: Duration = Duration::from_secs(600);
+
+/// How often it looks for notices, when nobody rings.
+const POST: Duration = Duration::from_secs(15);
+
+impl Server {
+    /// Brings waiting files to archives that are there again, and tells of those that stay away.
+    pub(super) async fn tend(self: Arc<Self>) {
+        let mut rests = HashMap::new();
+        loop {
+            if let Err(error) = self.tend_once(&mut rests).await {
+                tracing::warn!(%error, "the archives could not be tended; tried again");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn tend_once(self: &Arc<Self>, rests: &mut HashMap<String, Instant>) -> Result<()> {
+        let rows = self.home.ledger().read(|read| OffloadRow::under_way(read, None)).await?;
+        let mut oldest: BTreeMap<String, i64> = BTreeMap::new();
+        for row in rows {
+            let since = oldest.entry(row.pipeline).or_insert(row.started_at);
+            *since = row.started_at.min(*since);
+        }
+        for (pipeline, since) in oldest {
+            if rests.get(&pipeline).is_some_and(|until| *until > Instant::now()) {
+                continue;
+            }
+            if !self.catch_up(&pipeline, since).await? {
+                rests.insert(pipeline, Instant::now() + REST);
+            }
+        }
+        self.told_models_away().await
+    }
+
+    /// Brings a pipeline's waiting files to its archive. False when that failed though the archive
+    /// is there.
+    async fn catch_up(self: &Arc<Self>, pipeline: &str, since: i64) -> Result<bool> {
+        // A pipeline that this program does not have is another program's business.
+        let Ok(planned) = self.with.roster.find(&self.home, pipeline).await else {
+            return Ok(true);
+        };
+        let place = self.options(&planned).archive;
+        match self.home.offload(&planned.job, place).await {
+            Ok(None) => Ok(true),
+            Ok(Some(report)) if report.state == "done" => {
+                tracing::info!(
+                    pipeline,
+                    parcels = report.parcels.len(),
+                    "the files that waited are in the archive"
+                );
+                Ok(true)
+            }
+            Ok(Some(report)) => {
+                self.told_archive_away(pipeline, since, report.note.as_deref()).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(pipeline, %error, "the files that wait could not be brought to the archive");
+                self.told_archive_away(pipeline, since, Some(&error.message())).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Sends what is written down, until it has arrived.
+    pub(super) async fn send_notices(self: Arc<Self>) {
+        loop {
+            if let Err(error) = self.send_due().await {
+                tracing::warn!(%error, "notices could not be looked at; tried again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POST) => {}
+                () = self.post.notified() => {}
+            }
+        }
+    }
+
+    async fn send_due(&self) -> Result<()> {
+        let now = self.home.clock().now().timestamp_millis();
+        let due = self.home.ledger().read(move |read| NoticeRow::due(read, now)).await?;
+        for row in due {
+            if self.with.stop.urgency() > Urgency::Go {
+                return Ok(());
+            }
+            let sent = self.with.notify.send(&row.target, &row.notice).await;
+            let now = self.home.clock().now().timestamp_millis();
+            let no = row.no;
+            match sent {
+                Ok(()) => self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await?,
+                Err(error) => {
+                    let again = error.verdict() != Verdict::Park;
+                    tracing::warn!(target_name = row.target, %error, again, "a notice did not arrive");
+                    let why = error.message();
+                    let noted = move |tx: &crate::ledger::Tx<'_>| {
+                        notices::failed(tx, &row, now, &why, again)
+                    };
+                    self.home.ledger().commit(noted).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! `serve`: run the jobs by their schedules, and take orders from other terminals, until told to stop.
+
+use super::flags::Flags;
+use super::{drive, home, log, out, run, shown};
+use crate::health::Health;
+use crate::listen::Listener;
+use crate::notify::Targets;
+use crate::{Outcome, systemd};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tidemill_pipeline::ledger::ScheduleRow;
+use tidemill_pipeline::mill::Home;
+use tidemill_pipeline::run::stop::Urgency;
+use tidemill_pipeline::run::{Event, Progress, Stop};
+use tidemill_pipeline::serve::{Limits, ServeOptions, Server};
+use tidemill_pipeline::{Mill, Result};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Tell when a run sets items aside and more than this many are
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    parked_limit: u64,
+    /// Tell when an archive or a model is away for longer than this
+    #[arg(long, default_value = "24h", value_name = "SPAN", value_parser = hours)]
+    away_limit: Duration,
+    /// Listen here for /metrics (Prometheus) and /healthz, for instance on 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Let --listen be an address that other machines reach
+    #[arg(long, requires = "listen")]
+    listen_public: bool,
+}
+
+/// Reads `24h`, `2d`, `90m`.
+fn hours(text: &str) -> Result<Duration, String> {
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let n: u64 = number.parse().map_err(|_| "write it as 90m, 24h or 2d")?;
+    let seconds = match unit {
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("write it as 90m, 24h or 2d".into()),
+    };
+    Ok(Duration::from_secs(n.saturating_mul(seconds)))
+}
+
+pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    let home = home::own(flags, &home::place(flags, mill)?)?;
+    out::line(flags, format!("home {}", home.root().display()));
+    let (stop, health) = (Stop::default(), Health::new());
+    let listener = args
+        .listen
+        .map(|address| {
+            Listener::start(address, args.listen_public, Arc::clone(&home), health.clone())
+        })
+        .transpose()?;
+    let server = Server::new(&home, options(flags, args, mill, &home, &stop, &health)?)?;
+    let _signals = Beside(tokio::spawn(drive::watch_signals(stop.clone(), flags.clone())));
+    let _ending = Beside(tokio::spawn(say_when_it_ends(stop)));
+    server.open().await?;
+    say_what_comes(flags, &home).await?;
+    if let Some(listener) = &listener {
+        out::line(flags, format!("listens on http://{}/metrics and /healthz", listener.address()));
+    }
+    out::line(flags, "serves; Ctrl-C stops it when what is in hand is done");
+    systemd::ready();
+    let _watchdog = systemd::watchdog().map(|every| Beside(tokio::spawn(watched(every, health))));
+    server.run().await?;
+    out::line(flags, "stopped; what was in hand is remembered");
+    Ok(Outcome::Done)
+}
+
+fn options(
+    flags: &Flags,
+    args: &Args,
+    mill: Option<&Mill>,
+    home: &Arc<Home>,
+    stop: &Stop,
+    health: &Health,
+) -> Result<ServeOptions> {
+    let (teller, health) = (flags.clone(), health.clone());
+    Ok(ServeOptions {
+        notify: Arc::new(Targets::of(home.root())?),
+        archive: flags.archive.as_deref().map(std::path::absolute).transpose()?,
+        limits: Limits { parked: args.parked_limit, away: args.away_limit },
+        tell: Arc::new(move |_: &str| Arc::new(Lines { flags: teller.clone() })),
+        beat: Arc::new(move || health.beat()),
+        stop: stop.clone(),
+        ..ServeOptions::of(run::roster(mill))
+    })
+}
+
+/// A task that ends with the verb.
+struct Beside(tokio::task::JoinHandle<()>);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn say_when_it_ends(stop: Stop) {
+    stop.reached(Urgency::Drain).await;
+    systemd::stopping();
+}
+
+/// Tells the service manager's watchdog that all is well, as long as it is.
+async fn watched(every: Duration, health: Health) {
+    loop {
+        if health.is_well() {
+            systemd::alive();
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// The schedules with their next times.
+async fn say_what_comes(flags: &Flags, home: &Arc<Home>) -> Result<()> {
+    let rows = home.ledger().read(ScheduleRow::all).await?;
+    let now = home.clock().now();
+    for row in &rows {
+        let next = match (row.paused_at, row.next(now)) {
+            (Some(_), _) => "paused".to_string(),
+            (None, Some(firing)) => {
+                format!("next {}", firing.scheduled_for.local.format("%Y-%m-%d %H:%M"))
+            }
+            (None, None) => String::new(),
+        };
+        let (text, zone) = (row.timing.schedule.text(), row.timing.zone.name());
+        out::line(flags, format!("{}: {text} {zone}  {next}", row.pipeline));
+    }
+    if rows.is_empty() {
+        let program = out::program();
+        out::line(
+            flags,
+            format!(
+                "nothing is scheduled here yet; `{program} digest URL --daily 06:00` does that, or code: .daily(\"06:00\", news)"
+            ),
+        );
+    }
+    systemd::status(&format!("{} schedules", rows.len()));
+    Ok(())
+}
+
+/// Tells how runs go, a line each.
+struct Lines {
+    flags: Flags,
+}
+
+impl Progress for Lines {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Begun { run, resumed, .. } => {
+                let how = if *resumed { "goes on" } else { "begun" };
+                out::line(&self.flags, format!("run {run} {how}"));
+            }
+            Event::Said(line) => {
+                tracing::info!(target: log::SHOWN, "{}", out::plain(line));
+                out::line(&self.flags, out::plain(line));
+            }
+            Event::Ended { report } => {
+                let took = out::span(report.millis as f64);
+                let items = shown::counts(&report.items);
+                out::line(
+                    &self.flags,
+                    format!("run {} of {}: {items} in {took}", report.run, report.pipeline),
+                );
+            }
+            _ => {}
+        }
+    }
+}

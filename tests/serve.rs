@@ -1,0 +1,7 @@
+//! Promise: what is scheduled is decided once per nominal time, whatever the clock and the machine do,
+//! and runs without anybody looking on.
+
+mod clock;
+mod policies;
+mod stand;
+mod year;
