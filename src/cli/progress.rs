@@ -1,7 +1,7 @@
 //! Progress: a bar on a terminal, a line now and then elsewhere, nothing with `--json`; and all of
 //! it in the run's log.
 
-use super::flags::Flags;
+use super::flags::{Flags, LogFormat};
 use super::{log, out};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -50,7 +50,9 @@ struct Seen {
 
 impl Bar {
     pub(super) fn new(flags: &Flags, home: &Arc<Home>) -> Self {
-        let shown = match (flags.json || flags.quiet, std::io::stderr().is_terminal()) {
+        // Log collectors find the progress among the logs.
+        let silent = flags.json || flags.quiet || flags.log_format == LogFormat::Json;
+        let shown = match (silent, std::io::stderr().is_terminal()) {
             (true, _) => Shown::Nothing,
             (false, true) => Shown::Drawn,
             (false, false) => Shown::Lines,
@@ -79,7 +81,6 @@ impl Bar {
     }
 
     fn begun(&self, run: &str, resumed: bool, carried: u64) {
-        self.flags.log.begin(self.home.root(), run);
         if resumed || carried > 0 {
             // What is in hand already is not recorded once more.
             let open = "SELECT count(*) FROM tm_items i JOIN tm_runs r USING (run_no)

@@ -163,7 +163,6 @@ impl Progress for Lines {
             Event::Ended { report } => {
                 let took = out::span(report.millis as f64);
                 let items = shown::counts(&report.items);
-                tracing::info!(target: log::SHOWN, state = report.state.as_str(), items, "run ended");
                 out::line(
                     &self.flags,
                     format!("run {} of {}: {items} in {took}", report.run, report.pipeline),
