@@ -113,7 +113,6 @@ impl Bar {
         self.seen.aside.fetch_add(1, Relaxed);
         let (key, reason) = (out::short(key, 200), reason.unwrap_or("no reason"));
         let how = if state == ItemState::Parked { "parked" } else { "waiting" };
-        tracing::info!(target: log::SHOWN, key, reason, "item {how}");
         if self.flags.verbose > 0 {
             self.say(&format!("  {how} {} {reason}", out::short(&key, 80)));
         }
@@ -121,7 +120,6 @@ impl Bar {
 
     fn phase(&self, phase: &str) {
         let words = in_words(phase);
-        tracing::info!(target: log::SHOWN, phase, "{words}");
         // Before the run has begun, what an earlier one left undone is made up for.
         if self.seen.begun.get().is_some() && self.shown == Shown::Lines {
             self.say(words);
@@ -144,10 +142,10 @@ impl Bar {
 
 impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
+        note(event);
         match event {
             Event::Begun { run, resumed, carried } => self.begun(run, *resumed, *carried),
             Event::Said(line) => {
-                tracing::info!(target: log::SHOWN, "{}", out::plain(line));
                 self.say(&out::plain(line));
             }
             Event::Recorded => {
@@ -159,6 +157,23 @@ impl Progress for Bar {
             _ => return,
         }
         self.now_and_then();
+    }
+}
+
+/// Writes into the run's log what is shown otherwise: what the run said, its phases, and the items
+/// that did not get through.
+pub(super) fn note(event: &Event<'_>) {
+    match event {
+        Event::Said(line) => tracing::info!(target: log::SHOWN, "{}", out::plain(line)),
+        Event::Phase(phase) => tracing::info!(target: log::SHOWN, phase, "{}", in_words(phase)),
+        Event::Settled { state: state @ (ItemState::Parked | ItemState::Waiting), key, reason }
+            if *reason != Some("interrupted") =>
+        {
+            let (key, reason) = (out::short(key, 200), reason.unwrap_or("no reason"));
+            let how = if *state == ItemState::Parked { "parked" } else { "waiting" };
+            tracing::info!(target: log::SHOWN, key, reason, "item {how}");
+        }
+        _ => {}
     }
 }
 

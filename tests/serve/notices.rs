@@ -1,6 +1,5 @@
 //! Who does not look is told: what failed, what is set aside, what stays away, what is unusual; and
 //! that all is well.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::pond::{Fish, Pond};
 use super::stand::{Serving, Stand, hours};

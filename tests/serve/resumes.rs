@@ -1,5 +1,4 @@
 //! A run that was killed goes on at the next start; a day that was missed gets its run by hand.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::pond::{Fish, Pond};
 use super::stand::{Stand, hours};

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, Zone};
-use tidemill_pipeline::ledger::FiringRow;
+use tidemill_pipeline::ledger::{FiringRow, ScheduleRow};
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::Stop;
 use tidemill_pipeline::serve::{
@@ -99,6 +99,11 @@ impl Serving {
             read.read_now(|read| FiringRow::newest(read, Some(pipeline), 100_000)).unwrap();
         rows.reverse();
         rows
+    }
+
+    pub(super) fn schedule(&self, pipeline: &str) -> ScheduleRow {
+        let row = self.home.ledger().read_now(|read| ScheduleRow::of(read, pipeline));
+        row.unwrap().unwrap()
     }
 
     pub(super) async fn order(&self, order: Order) -> Result<serde_json::Value> {
