@@ -4,7 +4,7 @@ use super::roster::Roster;
 use super::{Mute, Notify, tick};
 use crate::clock::Zone;
 use crate::ledger::{FiringRow, ScheduleRow, schedules};
-use crate::mill::Home;
+use crate::mill::{Home, Owner};
 use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
 use crate::{Result, crash};
@@ -127,7 +127,7 @@ impl Server {
     /// the way are logged and tried again.
     ///
     /// # Errors
-    /// None so far: whoever serves goes on.
+    /// When the ledger refuses at the end.
     pub async fn run(self: &Arc<Self>) -> Result<()> {
         let _beside = Beside([
             tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
@@ -160,7 +160,7 @@ impl Server {
                 () = tokio::time::sleep(ALIVE) => (self.with.beat)(),
             }
         }
-        Ok(())
+        self.home.ledger().commit(|tx| schedules::set_server(tx, None)).await
     }
 
     /// Decides what is due, lets it be worked on, and says how long nothing will be.
@@ -208,6 +208,7 @@ impl Server {
                 if has_code {
                     schedules::keep_code(tx, &names, now.timestamp_millis())?;
                 }
+                schedules::set_server(tx, Some(&Owner::me(now)))?;
                 schedules::start_up(tx, zone, now)
             })
             .await
