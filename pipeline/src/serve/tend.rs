@@ -8,9 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it looks whether an archive is there again.
-const LOOK: Duration = Duration::from_secs(30);
-
 /// After an offload that did not come to its end though the archive is there.
 const REST: Duration = Duration::from_secs(600);
 
@@ -25,7 +22,7 @@ impl Server {
             if let Err(error) = self.tend_once(&mut rests).await {
                 tracing::warn!(%error, "the archives could not be tended; tried again");
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.with.tend_every).await;
         }
     }
 
