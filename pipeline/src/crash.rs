@@ -83,3 +83,7 @@ pub const POINTS: &[&str] = &[
     "clean.middle",
     "rollback.inside",
 ];
+
+/// The crash points of a server, in the order in which it passes them.
+#[cfg(feature = "crash-points")]
+pub const SERVE_POINTS: &[&str] = &["serve.decided", "serve.begun"];

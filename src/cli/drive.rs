@@ -65,36 +65,65 @@ fn absolute(place: &Path) -> Result<std::path::PathBuf> {
     Ok(std::path::absolute(place)?)
 }
 
-/// The first signal drains, the second aborts.
-pub(super) async fn watch_signals(stop: Stop, flags: Flags) {
-    for turn in 0.. {
-        if let Err(error) = signal().await {
-            tracing::warn!(%error, "signals cannot be watched");
-            return;
-        }
-        if turn == 0 {
-            out::remark(&flags, "stopping: what is in hand is finished; once more stops at once");
-            stop.drain();
-        } else {
-            stop.abort();
-        }
+/// The first signal drains, the second aborts. They are listened for from this call on, so that one
+/// that comes at once does not end the process.
+pub(super) fn watch_signals(stop: Stop, flags: Flags) -> impl Future<Output = ()> {
+    let signals = Signals::listen();
+    async move {
+        let mut signals = match signals {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be watched");
+                return;
+            }
+        };
+        signals.next().await;
+        out::remark(&flags, "stopping: what is in hand is finished; once more stops at once");
+        stop.drain();
+        signals.next().await;
+        stop.abort();
     }
+}
+
+/// The signals that ask a program to stop.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-async fn signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt?,
-        _ = terminate.recv() => {}
+impl Signals {
+    fn listen() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
+/// The signals that ask a program to stop.
 #[cfg(not(unix))]
-async fn signal() -> Result<()> {
-    Ok(tokio::signal::ctrl_c().await?)
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "signals cannot be watched");
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 fn print(flags: &Flags, home: &Home, job: &Job, report: &RunReport) -> Result<()> {
