@@ -6,10 +6,10 @@ use super::{drive, home, order, out, run as run_verb};
 use crate::Outcome;
 use crate::digest::{self, DigestOptions};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_pipeline::clock::{Clock, SystemClock, Timing};
-use tidemill_pipeline::ledger::{JobRow, PipelineRow, ScheduleRow};
+use tidemill_pipeline::ledger::{self, JobRow, PipelineRow, ScheduleRow};
 use tidemill_pipeline::mill::Planned;
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::tier::{self, Presence};
@@ -116,6 +116,7 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
     let archive = flags.archive.as_deref().map(std::path::absolute).transpose()?;
     if let Some(root) = &archive
         && matches!(tier::look(root, None), Presence::NeverInitialised)
+        && !is_known(flags, root).await
     {
         return Err(Error::halt(format!(
             "{} was never made an archive of tidemill",
@@ -139,7 +140,9 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
     let how = if done["replaced"] == true { "replaced" } else { "remembered" };
     out::line(flags, format!("home {}", place.display()));
     out::line(flags, format!("{how}: {} · {text} {}", options.name, zone.name()));
-    if let Some(firing) = next {
+    if done["paused"] == true {
+        out::line(flags, format!("paused  {} schedule resume {}", out::program(), options.name));
+    } else if let Some(firing) = next {
         out::line(flags, format!("next    {}", firing.scheduled_for));
     }
     let (program, home) = (out::program(), place.display());
@@ -154,6 +157,14 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
         &json!({ "pipeline": options.name, "schedule": text, "zone": zone.name(), "next": next, "replaced": done["replaced"] }),
     )?;
     Ok(Outcome::Done)
+}
+
+/// Whether the home has used an archive at this place: then it is only away.
+async fn is_known(flags: &Flags, root: &Path) -> bool {
+    let Ok(home) = home::peek(flags, None) else { return false };
+    let root = root.to_string_lossy().into_owned();
+    let known = home.ledger().read(move |read| ledger::known_archive(read, &root)).await;
+    matches!(known, Ok(Some(_)))
 }
 
 /// Refuses the name of a pipeline that is none of ours: its tables and its memory are its own.

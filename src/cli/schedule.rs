@@ -159,7 +159,12 @@ async fn meant(flags: &Flags, args: &NextArgs, mill: Option<&Mill>) -> Result<Me
         return Meant::cron(expression);
     }
     let mut known: Vec<(String, Meant)> = Vec::new();
-    if let Ok(home) = home::peek(flags, mill) {
+    let home = match home::peek(flags, mill) {
+        Ok(home) => Some(home),
+        Err(error) if error.reason() == "home_missing" => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(home) = home {
         for row in home.ledger().read(ScheduleRow::all).await? {
             let anchor = DateTime::from_timestamp_millis(row.anchor);
             let Timing { schedule, zone, .. } = row.timing;

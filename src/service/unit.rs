@@ -41,6 +41,7 @@ pub(crate) fn unit(program: &Program, whose: &Whose) -> Result<String> {
         head(program, whose),
         format!("[Unit]\nDescription=tidemill: the mill in {} ({name})\n", percent(home)),
         network.into(),
+        is_there(home),
         program.archive.as_deref().map(mounts).unwrap_or_default(),
         format!("\n[Service]\nType=notify\n{user}WorkingDirectory={}\n", percent(folder)),
         program.environment.iter().map(variable).collect(),
@@ -51,7 +52,15 @@ pub(crate) fn unit(program: &Program, whose: &Whose) -> Result<String> {
     .concat())
 }
 
-const NETWORK: &str = "Wants=network-online.target\nAfter=network-online.target\n";
+const NETWORK: &str = "Wants=network-online.target\nAfter=network-online.target time-sync.target\n";
+
+/// A disk that is not mounted must not get a new, empty mill at its place.
+fn is_there(home: &str) -> String {
+    let ledger = format!("{}/tidemill.db", percent(home));
+    format!(
+        "# Made by the first run, or by `digest --daily`; while its disk is away, nothing starts.\nAssertPathExists={ledger}\n"
+    )
+}
 
 /// How it starts, stops, and is watched.
 const HOW: &str = "\

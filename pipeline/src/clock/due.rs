@@ -11,8 +11,8 @@ const GRACE: TimeDelta = TimeDelta::minutes(2);
 /// So many times are decided one by one, the newest; those before them in one row.
 const SINGLY: usize = 500;
 
-/// The walk over missed times takes no more steps than this at once.
-const STEPS: usize = 20_000;
+/// After so many steps the walk over missed times makes a jump.
+const STEPS: usize = 10_000;
 
 /// What becomes of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,14 +177,12 @@ fn walk(
             let uncounted = lump.is_some_and(|lump| lump.times.is_none());
             lump = Some(Lump { last, times: (!uncounted).then_some(counted) });
         }
-        if step == STEPS {
-            // Too many to be walked over: about as many steps before now it goes on.
-            let ahead = now - (at - from);
-            if ahead > at {
-                at = ahead;
-                lump = kept.back().map(|last| Lump { last: *last, times: None });
-                kept.clear();
-            }
+        if step % STEPS == STEPS - 1 {
+            // Too many to be walked over: nine tenths of what is left are left out.
+            at += (now - at) / 10 * 9;
+            let newest = kept.pop_back();
+            lump = kept.back().map(|last| Lump { last: *last, times: None }).or(lump);
+            kept = newest.into_iter().collect();
         }
     }
     (lump, kept)

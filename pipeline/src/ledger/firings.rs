@@ -1,9 +1,9 @@
 //! Firings: what was decided at each time of a schedule, why, and what came of it.
 
 use super::schedules::ScheduleRow;
-use super::{Read, Tx};
+use super::{Read, RunRow, Tx};
 use crate::Result;
-use crate::clock::{Decision, Fate, Overlap};
+use crate::clock::{CatchUp, Decision, Fate, Overlap};
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -32,8 +32,10 @@ pub struct FiringRow {
     pub reason: String,
     /// How many times up to this one it stands for; `None` when they were too many to count.
     pub times: Option<u64>,
-    /// How often its run was tried.
+    /// How often its run was begun.
     pub tries: u32,
+    /// How often its run failed; a kill is no failure.
+    pub failures: u32,
     /// When it is tried again, milliseconds since 1970.
     pub next_try_at: Option<i64>,
     /// When it was over, milliseconds since 1970.
@@ -46,11 +48,13 @@ pub struct FiringRow {
 
 const COLUMNS: &str =
     "SELECT f.firing_no, s.pipeline, f.scheduled_for, f.fire_at, f.decided_at, f.decision, f.reason,
-       f.times, f.tries, f.next_try_at, f.ended_at, f.outcome,
+       f.times, f.tries, f.next_try_at, f.ended_at, f.outcome, f.failures,
        (SELECT r.id FROM tm_runs r WHERE r.firing_no = f.firing_no ORDER BY r.run_no DESC LIMIT 1)
   FROM tm_firings f JOIN tm_schedules s USING (schedule_no)";
 
-const OPEN: &str = "f.ended_at IS NULL AND f.decision IN ('fired', 'queued')";
+/// What is to be run; while its schedule is paused nothing is.
+const OPEN: &str =
+    "f.ended_at IS NULL AND f.decision IN ('fired', 'queued') AND s.paused_at IS NULL";
 
 impl FiringRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -67,7 +71,8 @@ impl FiringRow {
             next_try_at: row.get(9)?,
             ended_at: row.get(10)?,
             outcome: row.get(11)?,
-            run: row.get(12)?,
+            failures: row.get(12)?,
+            run: row.get(13)?,
         })
     }
 
@@ -144,9 +149,10 @@ pub(crate) fn write(
     let busy = busy(tx, &row.pipeline)?;
     let queued = count_open(tx, row.no, "queued")? > 0;
     let last = candidates.iter().rposition(|candidate| candidate.decision.fate.runs());
+    let makes_up = candidates.iter().any(|candidate| candidate.decision.fate == Fate::Coalesced);
     let mut first = !busy;
     for (n, Candidate { decision, cause }) in candidates.into_iter().enumerate() {
-        let turn = Turn { busy, queued, last: Some(n) == last, first };
+        let turn = Turn { busy, queued, last: Some(n) == last, first, makes_up };
         let (what, reason) = judge(row, &decision, turn);
         first &= what != "fired";
         tx.execute(
@@ -181,6 +187,8 @@ struct Turn {
     last: bool,
     /// It is the oldest of them, and nothing is at work.
     first: bool,
+    /// It makes up for others that come at once.
+    makes_up: bool,
 }
 
 fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, String) {
@@ -195,13 +203,17 @@ fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, S
     }
     let waits = ("queued", format!("{reason}; a run of this pipeline is at work"));
     let skipped = |why: &str| ("skipped", why.to_string());
-    match (row.timing.policy.overlap, decision.fate) {
+    let policy = row.timing.policy;
+    let each = matches!(policy.catch_up, CatchUp::All { .. });
+    match (policy.overlap, decision.fate) {
         (Overlap::Allow, _) => waits,
+        (_, Fate::Late) if each => waits,
         (_, _) if turn.queued => {
             skipped("a run of this pipeline is at work, and one waits already")
         }
         // What makes up for missed times is not lost to a run that only goes on.
         (_, Fate::Late) => waits,
+        _ if turn.makes_up => waits,
         (Overlap::Skip, _) => skipped("a run of this pipeline is at work"),
         (Overlap::Queue, _) if !turn.last => skipped("a later one waits for its turn"),
         (Overlap::Queue, _) => waits,
@@ -245,7 +257,7 @@ pub(crate) fn by_hand(
          VALUES (?1, ?2, ?3, ?4, 'fired', 'by hand', 1)
          ON CONFLICT (schedule_no, scheduled_for, cause) DO UPDATE
             SET decision = 'fired', reason = 'by hand; before: ' || decision || ', ' || reason,
-                decided_at = ?4, ended_at = NULL, outcome = NULL, tries = 0, next_try_at = NULL",
+                decided_at = ?4, ended_at = NULL, outcome = NULL, tries = 0, failures = 0, next_try_at = NULL",
         params![schedule_no, scheduled_for, fire_at, now],
     )?;
     let sql = "SELECT firing_no FROM tm_firings WHERE schedule_no = ?1 AND scheduled_for = ?2 AND cause = ''";
@@ -261,7 +273,8 @@ pub(crate) fn begin(tx: &Tx<'_>, no: i64) -> Result<()> {
 
 /// Its run failed and is tried again.
 pub(crate) fn again(tx: &Tx<'_>, no: i64, at: i64, outcome: &str) -> Result<()> {
-    let sql = "UPDATE tm_firings SET next_try_at = ?2, outcome = ?3 WHERE firing_no = ?1";
+    let sql = "UPDATE tm_firings SET next_try_at = ?2, outcome = ?3, failures = failures + 1
+                WHERE firing_no = ?1";
     tx.execute(sql, params![no, at, outcome]).map(|_| ())
 }
 
@@ -276,6 +289,14 @@ pub(crate) fn end_open(tx: &Tx<'_>, schedule_no: i64, now: i64) -> Result<()> {
     let sql = "UPDATE tm_firings SET ended_at = ?2, outcome = 'the schedule is gone'
                 WHERE schedule_no = ?1 AND ended_at IS NULL AND decision IN ('fired', 'queued')";
     tx.execute(sql, params![schedule_no, now]).map(|_| ())
+}
+
+/// The published run that carried it out.
+pub(crate) fn published_run(read: &Read<'_>, no: i64) -> Result<Option<RunRow>> {
+    let sql = "SELECT id FROM tm_runs WHERE firing_no = ?1 AND state IN ('published', 'finished')
+                ORDER BY run_no DESC LIMIT 1";
+    let id = read.one(sql, [no], |row| row.get::<_, String>(0))?;
+    id.map_or(Ok(None), |id| RunRow::by_id(read, &id))
 }
 
 /// Whether a run that carries it out was published.

@@ -32,7 +32,7 @@ pub use firings::FiringRow;
 pub use items::ItemState;
 pub use jobs::JobRow;
 pub use notices::NoticeRow;
-pub use offloads::{OffloadRow, OffloadState};
+pub use offloads::{OffloadRow, OffloadState, known_archive};
 pub use open::Ledger;
 pub use parked::{ParkedFilter, ParkedItem};
 pub use pipelines::{Choices, PipelineRow};

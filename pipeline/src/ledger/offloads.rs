@@ -195,7 +195,10 @@ pub(crate) fn note(tx: &Tx<'_>, run_no: i64, dataset: &str, why: &str) -> Result
 }
 
 /// The id of the archive that this mill knows at a place.
-pub(crate) fn known_archive(read: &Read<'_>, root: &str) -> Result<Option<String>> {
+///
+/// # Errors
+/// When the ledger refuses.
+pub fn known_archive(read: &Read<'_>, root: &str) -> Result<Option<String>> {
     read.one("SELECT id FROM tm_archives WHERE root = ?1", params![root], |row| row.get(0))
 }
 

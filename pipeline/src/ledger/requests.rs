@@ -122,8 +122,14 @@ fn reply_of(text: &str) -> Result<Reply> {
     })
 }
 
+/// Who asks waits for seconds and then takes the request back; an older one has nobody who waits for
+/// it, and is not carried out a day later. Milliseconds.
+const EXPIRED: i64 = 120_000;
+
 /// Takes the oldest request that nobody has taken.
 pub(crate) fn take(tx: &Tx<'_>, now: i64) -> Result<Option<Request>> {
+    let expired = "DELETE FROM tm_requests WHERE taken_at IS NULL AND abs(?1 - made_at) > ?2";
+    tx.execute(expired, params![now, EXPIRED])?;
     let found = tx.one(
         "SELECT request_no, verb, body FROM tm_requests WHERE taken_at IS NULL ORDER BY request_no LIMIT 1",
         [],

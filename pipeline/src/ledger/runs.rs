@@ -174,6 +174,8 @@ pub(crate) struct NewRun {
     pub(crate) scheduled_for: String,
     /// The decision of a schedule that it carries out.
     pub(crate) firing_no: Option<i64>,
+    /// An unfinished run of the same source goes on, or nothing is begun.
+    pub(crate) only_resume: bool,
     pub(crate) dt: String,
     pub(crate) now: i64,
     /// It is only to be looked at: nothing is resumed and nothing is given up for it.
@@ -200,6 +202,11 @@ pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
         && source == new.source.as_bytes()
     {
         return resume(tx, new, run_no, plan_no != new.plan_no).map(|run| (run, true));
+    }
+    if new.only_resume {
+        return Err(Error::halt("there is no unfinished run of this source")
+            .because("nothing_to_resume")
+            .help("`run` begins one"));
     }
     abandon(tx, new.pipeline_no, new.now)?;
     insert(tx, new, RunState::Running).map(|run| (run, false))

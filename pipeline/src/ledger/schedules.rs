@@ -3,14 +3,18 @@
 use super::firings::{self, Candidate};
 use super::{Read, Tx};
 use crate::Result;
-use crate::clock::{CatchUp, Firing, Nominal, Timing, Zone, due, judged};
+use crate::clock::{CatchUp, Firing, Nominal, Timing, due, judged};
 use crate::mill::Owner;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-/// A clock that is set back further than this was wrong before, or is wrong now.
-const SET_BACK: i64 = 25 * 3_600_000;
+/// A clock that is set back further than this, and than the schedule's period, was wrong before or
+/// is wrong now; milliseconds.
+const SET_BACK: i64 = 2 * 3_600_000;
+
+/// … and in any case when it is set back further than this.
+const FAR_BACK: i64 = 25 * 3_600_000;
 
 /// A schedule as the ledger knows it.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +62,16 @@ impl ScheduleRow {
     /// When the ledger refuses.
     pub fn all(read: &Read<'_>) -> Result<Vec<Self>> {
         let sql = format!("{COLUMNS} WHERE gone = 0 ORDER BY pipeline");
-        read.all(&sql, [], Self::from_row)
+        let mut rows = Vec::new();
+        read.each(&sql, [], |row| {
+            match Self::from_row(row) {
+                Ok(row) => rows.push(row),
+                // One that cannot be read must not stop the others.
+                Err(error) => tracing::error!(%error, "a schedule cannot be read and is left out"),
+            }
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     /// The schedule of this pipeline.
@@ -79,6 +92,18 @@ impl ScheduleRow {
 
     fn delay(&self) -> TimeDelta {
         TimeDelta::from_std(self.timing.policy.delay(&self.pipeline)).unwrap_or_default()
+    }
+
+    /// Whether it is decided so far ahead of the clock that the clock must have been wrong.
+    fn is_ahead(&self, back: i64) -> bool {
+        if back <= SET_BACK {
+            return false;
+        }
+        let (schedule, zone) = (&self.timing.schedule, self.timing.zone);
+        let next = |at| schedule.next(at, zone, instant(self.anchor)).map(|firing| firing.fire_at);
+        let first = next(instant(self.decided_to));
+        let period = first.and_then(|first| Some((next(first)? - first).num_milliseconds()));
+        back > FAR_BACK.min(SET_BACK + period.unwrap_or(FAR_BACK))
     }
 
     /// When it has to be looked at next: its next undecided time, with its delay.
@@ -112,7 +137,7 @@ pub(crate) fn enrol(
                 "INSERT INTO tm_schedules (pipeline, origin, timing, anchor, decided_to, upstream_no)
                  VALUES (?1, ?2, ?3, ?4, ?4, ?5)
                  ON CONFLICT (pipeline) DO UPDATE SET origin = ?2, timing = ?3, anchor = ?4,
-                   decided_to = ?4, upstream_no = ?5, paused_at = NULL, gone = 0",
+                   decided_to = ?4, upstream_no = ?5, gone = 0",
                 params![pipeline, origin, text, begins, upstream],
             )
             .map(|_| ());
@@ -122,7 +147,8 @@ pub(crate) fn enrol(
         let sql = "UPDATE tm_schedules SET origin = ?2, timing = ?3 WHERE schedule_no = ?1";
         return tx.execute(sql, params![known.no, origin, text]).map(|_| ());
     }
-    decide(tx, &known, now)?;
+    // A time that waits only for its delay counts, too: the new times begin now.
+    decide(tx, &known, now + known.delay())?;
     tx.execute(
         "UPDATE tm_schedules SET origin = ?2, timing = ?3, anchor = ?4, decided_to = ?4, upstream_no = ?5
           WHERE schedule_no = ?1",
@@ -175,20 +201,14 @@ pub(crate) fn pause(
 }
 
 /// The program starts: schedules that run at that moment do.
-pub(crate) fn start_up(
-    tx: &Tx<'_>,
-    known: &[String],
-    zone: Zone,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let offset = Some(zone.ahead(now));
-    let scheduled_for = Nominal { local: zone.local(now), offset };
-    let firing = Firing { scheduled_for, fire_at: now };
+pub(crate) fn start_up(tx: &Tx<'_>, known: &[String], now: DateTime<Utc>) -> Result<()> {
     for row in ScheduleRow::all(tx)?
         .iter()
         .filter(|row| row.timing.schedule.is_startup() && known.contains(&row.pipeline))
     {
-        let decisions = judged(CatchUp::None, None, &[firing], now);
+        let zone = row.timing.zone;
+        let scheduled_for = Nominal { local: zone.local(now), offset: Some(zone.ahead(now)) };
+        let decisions = judged(CatchUp::None, None, &[Firing { scheduled_for, fire_at: now }], now);
         let candidates =
             decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });
         firings::write(tx, row, candidates.collect(), now.timestamp_millis())?;
@@ -224,7 +244,7 @@ pub(crate) fn is_due(read: &Read<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> 
         return Ok(newest_run(read, &row.timing)? > row.upstream_no);
     }
     let back = row.decided_to - now.timestamp_millis();
-    Ok(back > SET_BACK || row.wakes_at().is_some_and(|at| at <= now))
+    Ok(row.is_ahead(back) || row.wakes_at().is_some_and(|at| at <= now))
 }
 
 /// Decides everything of a schedule that is due.
@@ -236,7 +256,7 @@ pub(crate) fn decide(tx: &Tx<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> Resu
     let until = now - row.delay();
     let decided_to = match row.decided_to - until.timestamp_millis() {
         // Nothing is due for a clock that was ahead; from now on it counts again.
-        back if back > SET_BACK => {
+        back if row.is_ahead(back) => {
             set_decided_to(tx, row, until)?;
             return Ok(());
         }

@@ -22,7 +22,8 @@ CREATE TABLE tm_firings (
   decision      TEXT NOT NULL CHECK (decision IN ('fired', 'queued', 'skipped', 'missed', 'coalesced')),
   reason        TEXT NOT NULL,
   times         INTEGER,                   -- how many times up to this one it stands for; NULL: not counted
-  tries         INTEGER NOT NULL DEFAULT 0,
+  tries         INTEGER NOT NULL DEFAULT 0,  -- how often its run was begun
+  failures      INTEGER NOT NULL DEFAULT 0,  -- how often it failed; a kill is no failure
   next_try_at   INTEGER,
   ended_at      INTEGER,
   outcome       TEXT,

@@ -121,6 +121,7 @@ fn new_run(
         trigger: if trial { "try".into() } else { options.trigger.clone() },
         scheduled_for: nominal.to_string(),
         firing_no: options.firing,
+        only_resume: options.only_resume,
         dt: nominal.date().format("%Y-%m-%d").to_string(),
         now: now.timestamp_millis(),
         trial,

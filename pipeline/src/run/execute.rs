@@ -28,6 +28,8 @@ pub struct RunOptions {
     pub scheduled_for: Option<Nominal>,
     /// The decision of a schedule that it carries out: its number in the ledger.
     pub firing: Option<i64>,
+    /// Only go on with an unfinished run of the same source: begin no other.
+    pub only_resume: bool,
     /// An archive that takes precedence over the one in the code.
     pub archive: Option<PathBuf>,
     /// Who is told how it goes.
@@ -55,6 +57,7 @@ impl Default for RunOptions {
             trigger: "hand".into(),
             scheduled_for: None,
             firing: None,
+            only_resume: false,
             archive: None,
             progress: Arc::new(Silent),
             stop: Stop::default(),

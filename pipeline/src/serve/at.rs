@@ -8,8 +8,8 @@ use crate::{Error, Result};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use std::sync::Arc;
 
-/// A day has at most so many times that are looked at.
-const TIMES: usize = 2000;
+/// So many times of a schedule are looked at.
+const FEW: usize = 5;
 
 impl Home {
     /// Runs a job for a day (`2026-11-18`) or a time (`2026-11-18T06:00`) that was missed: its files
@@ -44,7 +44,7 @@ impl Home {
         let outcome = match &result {
             Ok(_) => "published".to_string(),
             // The same command, or the next server, goes on with it.
-            Err(error) if error.reason() == "interrupted" => return result,
+            Err(error) if matches!(error.reason(), "interrupted" | "has_its_run") => return result,
             Err(error) => error.to_string(),
         };
         if let Some(no) = firing_no {
@@ -135,39 +135,33 @@ impl Wish {
         })
     }
 
-    fn day(self) -> NaiveDate {
-        match self {
-            Wish::Day(day) => day,
-            Wish::Time(time) => time.date(),
-        }
-    }
-
     /// The time of a schedule that it means: of a day the first.
     fn among(self, timing: &Timing, anchor: DateTime<Utc>) -> Result<Firing> {
-        let day = self.day();
-        let mut at = day.and_time(NaiveTime::MIN).and_utc() - TimeDelta::hours(26);
-        let mut of_the_day = Vec::new();
-        for _ in 0..TIMES {
+        let begin = match self {
+            Wish::Day(day) => day.and_time(NaiveTime::MIN),
+            Wish::Time(time) => time,
+        };
+        let mut at = timing.zone.instant(begin).unwrap_or_default() - TimeDelta::seconds(1);
+        let mut others = Vec::new();
+        // A few are enough: the wanted one is the first, or the second pass of an overlap.
+        for _ in 0..FEW {
             let Some(firing) = timing.schedule.next(at, timing.zone, anchor) else { break };
             at = firing.fire_at;
-            match firing.scheduled_for.date() {
-                date if date < day => {}
-                date if date > day => break,
-                _ => of_the_day.push(firing),
+            let wanted = match self {
+                Wish::Day(day) => firing.scheduled_for.date() == day,
+                Wish::Time(time) => firing.scheduled_for.local == time,
+            };
+            if wanted {
+                return Ok(firing);
             }
+            others.push(firing.scheduled_for.to_string());
         }
-        let wanted = |firing: &&Firing| match self {
-            Wish::Day(_) => true,
-            Wish::Time(time) => firing.scheduled_for.local == time,
-        };
-        if let Some(firing) = of_the_day.iter().find(wanted) {
-            return Ok(*firing);
-        }
-        let times: Vec<String> =
-            of_the_day.iter().take(5).map(|f| f.scheduled_for.to_string()).collect();
-        let help = match times.is_empty() {
-            true => format!("the schedule `{}` has no time on {day}", timing.schedule.text()),
-            false => format!("on that day it has {}", times.join(", ")),
+        let help = match others.first() {
+            Some(next) => format!(
+                "its next time is {next}; `schedule next --after {}` lists them",
+                self.text()
+            ),
+            None => format!("`{}` has no time then", timing.schedule.text()),
         };
         Err(Error::halt(format!("`{}` is no time of this schedule", self.text()))
             .because("usage")

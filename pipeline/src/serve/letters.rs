@@ -2,6 +2,7 @@
 
 use super::orders::Order;
 use super::server::Server;
+use super::work::panicked;
 use crate::clock::Clock;
 use crate::ledger::RunRow;
 use crate::ledger::requests::{self, Asked, Reply, Request};
@@ -9,7 +10,9 @@ use crate::mill::Home;
 use crate::mill::lock::Lock;
 use crate::run::{Event, Progress};
 use crate::{Error, Result};
+use futures_util::FutureExt as _;
 use serde_json::Value;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -36,12 +39,16 @@ impl Home {
         for look in 0_u64.. {
             tokio::time::sleep(LOOK).await;
             while hands.try_join_next().is_some() {}
+            if server.as_ref().is_some_and(|server| server.is_ending()) {
+                continue; // who asks now finds the home free soon
+            }
             // The file's time is coarse: now and then the letter box is opened all the same.
             if !seen.changed() && !look.is_multiple_of(SURE) {
                 continue;
             }
             if let Err(error) = self.take_orders(server.as_ref(), &mut hands).await {
                 tracing::warn!(%error, "an order could not be looked at");
+                self.mend_when_idle();
             }
         }
     }
@@ -58,16 +65,25 @@ impl Home {
                 return Ok(());
             };
             let (home, server) = (Arc::clone(self), server.cloned());
-            hands.spawn(async move {
+            let working = server.clone();
+            let work = async move {
                 let no = request.no;
-                let answer = home.fulfil(request, server).await;
+                let fulfilled = AssertUnwindSafe(home.fulfil(request, server)).catch_unwind().await;
+                let answer = fulfilled.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
                 let now = home.clock().now().timestamp_millis();
                 let written =
                     home.ledger().commit(move |tx| requests::answer(tx, no, &answer, now)).await;
                 if let Err(error) = written {
                     tracing::warn!(%error, "the answer to an order could not be written");
                 }
-            });
+            };
+            match working {
+                // A server waits at its end for what it has in hand.
+                Some(server) => server.workers.spawn(work),
+                None => {
+                    hands.spawn(work);
+                }
+            }
         }
         Ok(())
     }
@@ -84,6 +100,9 @@ impl Home {
                 .help("use the same version of tidemill on both sides")
         })?;
         tracing::info!(verb = request.verb, "carries out an order");
+        if let (Order::Remember { job, .. }, Some(server)) = (&order, &server) {
+            server.with.roster.check_free(&job.pipeline)?;
+        }
         let (Order::Run(run), Some(server)) = (order.clone(), server) else {
             return self.carry_out(order).await;
         };

@@ -79,7 +79,7 @@ impl Home {
     /// Carries an order out, and says what was done.
     ///
     /// # Errors
-    /// When it cannot be done; then nothing was.
+    /// When it cannot be done; then nothing was, but that `prune` may have done some pipelines.
     pub async fn carry_out(self: &Arc<Self>, order: Order) -> Result<Value> {
         self.check_owner()?;
         self.mend_when_idle();
@@ -176,7 +176,7 @@ impl Home {
 
     async fn remember(&self, job: JobRow, timing: Timing) -> Result<Value> {
         let now = self.clock().now();
-        let replaced = self
+        let (replaced, paused) = self
             .ledger()
             .transaction(move |tx| {
                 let of_code =
@@ -192,10 +192,11 @@ impl Home {
                 let known = JobRow::of(tx, &job.pipeline)?.is_some();
                 jobs::remember(tx, &job, now.timestamp_millis())?;
                 schedules::enrol(tx, &job.pipeline, "home", &timing, now)?;
-                Ok(known)
+                let row = ScheduleRow::of(tx, &job.pipeline)?;
+                Ok((known, row.is_some_and(|row| row.paused_at.is_some())))
             })
             .await?;
-        Ok(json!({ "replaced": replaced }))
+        Ok(json!({ "replaced": replaced, "paused": paused }))
     }
 
     async fn forget(&self, pipeline: String) -> Result<Value> {

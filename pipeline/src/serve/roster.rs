@@ -55,6 +55,16 @@ impl Roster {
         }
     }
 
+    /// Refuses the name of a job of the code for one that the home is to remember.
+    pub(super) fn check_free(&self, name: &str) -> Result<()> {
+        if self.code.iter().all(|planned| planned.job.name() != name) {
+            return Ok(());
+        }
+        Err(Error::halt(format!("`{name}` is a pipeline of the program that serves this home"))
+            .because("bad_name")
+            .help("give the job another name with --name"))
+    }
+
     /// The names of all jobs, those of the code first.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 use super::roster::Roster;
 use super::workers::Workers;
 use super::{Mute, Notify, tick};
-use crate::clock::Zone;
 use crate::ledger::{FiringRow, ScheduleRow, schedules};
 use crate::mill::{Home, Owner};
 use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
 use crate::{Result, crash};
 use chrono::{DateTime, Utc};
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,11 @@ const STEP: Duration = Duration::from_secs(30);
 /// How often it looks whether an archive is there again.
 const TEND: Duration = Duration::from_secs(30);
 
-/// While it ends, a sign of life comes so often.
+/// While it waits for something that may take long, a sign of life comes so often.
 const ALIVE: Duration = Duration::from_secs(10);
+
+/// … and so many of them: for an hour.
+const SIGNS: u32 = 360;
 
 /// From when on a person is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,12 +140,17 @@ impl Server {
             tokio::spawn(Arc::clone(self).tend()),
         ]);
         while self.with.stop.urgency() == Urgency::Go {
-            let pause = self.look().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the schedules could not be looked at; tried again soon");
-                self.home.mend_when_idle();
-                STEP
-            });
-            (self.with.beat)();
+            let pause = match self.alive_while(self.look()).await {
+                Ok(pause) => {
+                    (self.with.beat)();
+                    pause
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the schedules could not be looked at; tried again soon");
+                    self.home.mend_when_idle();
+                    STEP
+                }
+            };
             tokio::select! {
                 () = self.home.clock().sleep(pause) => {}
                 () = self.bell.notified() => {}
@@ -154,15 +162,21 @@ impl Server {
             self.workers.joined().await;
             self.home.answered().await;
         };
-        tokio::pin!(ended);
-        // What is in hand may take its time: that is no reason to take the server for dead.
-        loop {
+        self.alive_while(ended).await;
+        self.home.ledger().commit(|tx| schedules::set_server(tx, None)).await
+    }
+
+    /// What waits behind a long publish, or lets runs finish what is in hand, may take its time: that
+    /// is no reason to take the server for dead, within bounds.
+    async fn alive_while<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        for _ in 0..SIGNS {
             tokio::select! {
-                () = &mut ended => break,
+                done = &mut work => return done,
                 () = tokio::time::sleep(ALIVE) => (self.with.beat)(),
             }
         }
-        self.home.ledger().commit(|tx| schedules::set_server(tx, None)).await
+        work.await
     }
 
     /// Decides what is due, lets it be worked on, and says how long nothing will be.
@@ -204,7 +218,7 @@ impl Server {
             .collect();
         let has_code = !self.with.roster.code().is_empty();
         let known = self.with.roster.names(&self.home).await?;
-        let (now, zone): (_, Zone) = (self.home.clock().now(), self.home.zone());
+        let now = self.home.clock().now();
         self.home
             .ledger()
             .transaction(move |tx| {
@@ -217,7 +231,7 @@ impl Server {
                     schedules::keep_code(tx, &names, now.timestamp_millis())?;
                 }
                 schedules::set_server(tx, Some(&Owner::me(now)))?;
-                schedules::start_up(tx, &known, zone, now)
+                schedules::start_up(tx, &known, now)
             })
             .await
     }
@@ -225,6 +239,11 @@ impl Server {
     /// Lets this pipeline's work be done, if this program has it.
     pub(super) fn employ(self: &Arc<Self>, pipeline: &str) {
         self.workers.employ(pipeline, Arc::clone(self).work(pipeline.to_string()));
+    }
+
+    /// Whether it was told to stop.
+    pub(super) fn is_ending(&self) -> bool {
+        self.with.stop.urgency() > Urgency::Go
     }
 
     /// A switch for one run: turned when the server's is. A run that halts turns only its own.

@@ -5,7 +5,7 @@ use super::server::Server;
 use super::yields;
 use super::{Notice, NoticeKind};
 use crate::ledger::{PipelineStatus, Read, RunRow, notices, params};
-use crate::run::{Counts, RunReport};
+use crate::run::Counts;
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -14,26 +14,27 @@ const AGAIN: i64 = 86_400_000;
 
 impl Server {
     /// A scheduled run is published: the heartbeat, and what is odd about it.
-    pub(super) async fn told_success(&self, report: &RunReport) -> Result<()> {
-        let (pipeline, run) = (report.pipeline.clone(), report.run.clone());
-        let text = format!("{pipeline}: {}", counts(&report.items));
-        self.tell(NoticeKind::Done, &pipeline, Some((&run, report.items)), text, None).await?;
+    pub(super) async fn told_success(&self, published: &RunRow) -> Result<()> {
+        let (pipeline, run) = (published.pipeline.clone(), published.id.clone());
+        // One that was killed before its report has said how far it was.
+        let items = yields::counts_of(published).unwrap_or_default();
+        let text = format!("{pipeline}: {}", counts(&items));
+        self.tell(NoticeKind::Done, &pipeline, Some((&run, items)), text, None).await?;
         let parked = self.parked(&pipeline).await?;
-        if report.items.parked > 0 && parked > self.with.limits.parked {
+        if items.parked > 0 && parked > self.with.limits.parked {
             let text = format!(
                 "{pipeline}: {parked} items are set aside, {} of them in this run",
-                report.items.parked
+                items.parked
             );
             let help = Some(format!("`parked ls {pipeline}` lists them with their reasons"));
-            self.tell(NoticeKind::Parked, &pipeline, Some((&run, report.items)), text, help)
-                .await?;
+            self.tell(NoticeKind::Parked, &pipeline, Some((&run, items)), text, help).await?;
         }
         let (name, id) = (pipeline.clone(), run.clone());
         let odd = self.home.ledger().read(move |read| yields::unusual(read, &name, &id)).await?;
         if let Some(text) = odd {
             let text = format!("{pipeline}: {text}");
             let help = Some("the site may have changed: `try` one of its pages".to_string());
-            self.tell(NoticeKind::Yield, &pipeline, Some((&run, report.items)), text, help).await?;
+            self.tell(NoticeKind::Yield, &pipeline, Some((&run, items)), text, help).await?;
         }
         Ok(())
     }
@@ -45,12 +46,10 @@ impl Server {
         run: Option<&str>,
         error: &Error,
     ) -> Result<()> {
-        let text = format!(
-            "{pipeline}: the run failed: {} ({})",
-            first_line(&error.message()),
-            error.reason()
-        );
-        let help = error.guidance().map(str::to_string);
+        // The message may quote a page, or what another library says of it: it stays in the ledger.
+        let text = format!("{pipeline}: the run failed ({})", error.reason());
+        let help =
+            Some("`schedule log` and `runs show` say what happened, and what to do".to_string());
         let run = run.map(|run| (run, Counts::default()));
         self.tell(NoticeKind::Failed, pipeline, run, text, help).await
     }

@@ -11,6 +11,19 @@ use std::time::{Duration, Instant};
 /// After an offload that did not come to its end though the archive is there.
 const REST: Duration = Duration::from_secs(600);
 
+/// A rest is twice as long each time, up to this.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+/// An archive that takes so long to say that it is away hangs: each look may leave a thread behind
+/// that waits for it.
+const SLOW: Duration = Duration::from_secs(20);
+
+/// Until when an archive is left alone.
+struct Rest {
+    until: Instant,
+    span: Duration,
+}
+
 /// How often it looks for notices, when nobody rings.
 const POST: Duration = Duration::from_secs(15);
 
@@ -21,12 +34,13 @@ impl Server {
         loop {
             if let Err(error) = self.tend_once(&mut rests).await {
                 tracing::warn!(%error, "the archives could not be tended; tried again");
+                self.home.mend_when_idle();
             }
             tokio::time::sleep(self.with.tend_every).await;
         }
     }
 
-    async fn tend_once(self: &Arc<Self>, rests: &mut HashMap<String, Instant>) -> Result<()> {
+    async fn tend_once(self: &Arc<Self>, rests: &mut HashMap<String, Rest>) -> Result<()> {
         let rows = self.home.ledger().read(|read| OffloadRow::under_way(read, None)).await?;
         let mut oldest: BTreeMap<String, i64> = BTreeMap::new();
         for row in rows {
@@ -34,12 +48,16 @@ impl Server {
             *since = row.started_at.min(*since);
         }
         for (pipeline, since) in oldest {
-            if rests.get(&pipeline).is_some_and(|until| *until > Instant::now()) {
+            let begun = Instant::now();
+            if rests.get(&pipeline).is_some_and(|rest: &Rest| rest.until > begun) {
                 continue;
             }
-            if !self.catch_up(&pipeline, since).await? {
-                rests.insert(pipeline, Instant::now() + REST);
+            if self.catch_up(&pipeline, since).await? && begun.elapsed() < SLOW {
+                rests.remove(&pipeline);
+                continue;
             }
+            let span = rests.get(&pipeline).map_or(REST, |rest| (rest.span * 2).min(LONGEST));
+            rests.insert(pipeline, Rest { until: Instant::now() + span, span });
         }
         self.told_models_away().await
     }
@@ -76,9 +94,11 @@ impl Server {
 
     /// Sends what is written down, until it has arrived.
     pub(super) async fn send_notices(self: Arc<Self>) {
+        let mut unnoted = Vec::new();
         loop {
-            if let Err(error) = self.send_due().await {
+            if let Err(error) = self.send_due(&mut unnoted).await {
                 tracing::warn!(%error, "notices could not be looked at; tried again");
+                self.home.mend_when_idle();
             }
             tokio::select! {
                 () = tokio::time::sleep(POST) => {}
@@ -87,7 +107,13 @@ impl Server {
         }
     }
 
-    async fn send_due(&self) -> Result<()> {
+    async fn send_due(&self, unnoted: &mut Vec<i64>) -> Result<()> {
+        // What was sent and could not be noted must not be sent again.
+        while let Some(no) = unnoted.last().copied() {
+            let now = self.home.clock().now().timestamp_millis();
+            self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await?;
+            unnoted.pop();
+        }
         let now = self.home.clock().now().timestamp_millis();
         let due = self.home.ledger().read(move |read| NoticeRow::due(read, now)).await?;
         for row in due {
@@ -98,10 +124,14 @@ impl Server {
             let now = self.home.clock().now().timestamp_millis();
             let no = row.no;
             match sent {
-                Ok(()) => self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await?,
+                Ok(()) => {
+                    unnoted.push(no);
+                    self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await?;
+                    unnoted.pop();
+                }
                 Err(error) => {
                     let again = error.verdict() != Verdict::Park;
-                    tracing::warn!(target_name = row.target, %error, again, "a notice did not arrive");
+                    tracing::warn!(place = row.target, %error, again, "a notice did not arrive");
                     let why = error.message();
                     let noted = move |tx: &crate::ledger::Tx<'_>| {
                         notices::failed(tx, &row, now, &why, again)

@@ -13,20 +13,19 @@ use chrono::{DateTime, Utc};
 pub async fn tick(home: &Home, pipelines: &[String]) -> Result<()> {
     let (now, names) = (home.clock().now(), pipelines.to_vec());
     let due = home.ledger().read(move |read| due(read, &names, now)).await?;
-    if due.is_empty() {
-        return Ok(());
+    let mut failed = None;
+    for name in due {
+        // Each for itself: one that fails must not stop the others.
+        let decided = home.ledger().transaction(move |tx| match ScheduleRow::of(tx, &name)? {
+            // As it is now: it may have been paused or changed since.
+            Some(row) => schedules::decide(tx, &row, now),
+            None => Ok(()),
+        });
+        if let Err(error) = decided.await {
+            failed.get_or_insert(error);
+        }
     }
-    home.ledger()
-        .transaction(move |tx| {
-            for name in &due {
-                // As it is now: it may have been paused or changed since.
-                if let Some(row) = ScheduleRow::of(tx, name)? {
-                    schedules::decide(tx, &row, now)?;
-                }
-            }
-            Ok(())
-        })
-        .await
+    failed.map_or(Ok(()), Err)
 }
 
 /// The pipelines of whose schedules something is to be decided.

@@ -1,5 +1,6 @@
 //! The worker of one pipeline: its unfinished run first, then what is due, one after another.
 
+use super::letters::overheard;
 use super::server::Server;
 use crate::clock::Nominal;
 use crate::ledger::{FiringRow, RunRow, RunState, ScheduleRow, firings};
@@ -7,9 +8,13 @@ use crate::mill::Planned;
 use crate::run::stop::Urgency;
 use crate::run::{RunOptions, RunReport, Stop};
 use crate::{Error, Result, crash};
+use futures_util::FutureExt as _;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
+use tokio::sync::Notify as Bell;
 
 /// A run that was resumed so often and never came to its end is left to a person.
 const ATTEMPTS: u32 = 5;
@@ -95,7 +100,7 @@ impl Server {
             return self.carry_out_firing(&firing).await;
         }
         let Err(error) = self.go_on(pipeline, orphan).await else { return Ok(()) };
-        if self.with.stop.urgency() > Urgency::Go {
+        if self.with.stop.urgency() > Urgency::Go || error.reason() == "nothing_to_resume" {
             return Ok(());
         }
         tracing::error!(pipeline, %error, "the resumed run failed");
@@ -106,14 +111,37 @@ impl Server {
         let scheduled_for = orphan.scheduled_for.parse::<Nominal>().ok();
         let planned = self.with.roster.find(&self.home, pipeline).await?;
         let (stop, _forward) = self.stop_of_one();
-        let options = RunOptions { scheduled_for, stop, ..self.options(&planned) };
-        self.home.run(&planned.job, options).await
+        let only_resume = true; // of another source by now, it is left to who begins the next one
+        let options = RunOptions { scheduled_for, stop, only_resume, ..self.options(&planned) };
+        self.bounded(&planned, options, self.policy(pipeline).await?.timeout).await
+    }
+
+    /// Runs a job; one that takes longer than this from its beginning is stopped. A panic in it is an
+    /// error like another.
+    async fn bounded(
+        &self,
+        planned: &Planned,
+        mut options: RunOptions,
+        most: Option<Duration>,
+    ) -> Result<RunReport> {
+        let watch = most.map(|most| Watch::over(options.stop.clone(), most));
+        if let Some(watch) = &watch {
+            let begun = Arc::clone(&watch.begun);
+            // Not before: it may have to wait for its turn.
+            options.progress = overheard(options.progress, move |_| begun.notify_one());
+        }
+        let ran = AssertUnwindSafe(self.home.run(&planned.job, options)).catch_unwind().await;
+        let ran = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        match (ran, watch) {
+            (Err(_), Some(watch)) if watch.over.load(Relaxed) => Err(took_too_long(watch.most)),
+            (ran, _) => ran,
+        }
     }
 
     async fn carry_out_firing(self: &Arc<Self>, firing: &FiringRow) -> Result<()> {
         let no = firing.no;
-        if self.home.ledger().read(move |read| firings::is_published(read, no)).await? {
-            return self.end(firing, "published").await; // it was killed before it could say so
+        if self.is_published(firing).await? {
+            return self.succeeded(firing, None).await; // it was killed before it could say so
         }
         let (timeout, retries) = self.bounds(&firing.pipeline).await?;
         if firing.tries >= retries + ATTEMPTS {
@@ -122,18 +150,40 @@ impl Server {
         self.home.ledger().commit(move |tx| firings::begin(tx, no)).await?;
         crash::point("serve.begun");
         match self.run_for(firing, timeout).await {
-            Ok(report) => {
-                self.end(firing, "published").await?;
-                self.told_success(&report).await
-            }
+            Ok(_) => self.succeeded(firing, None).await,
             // Somebody ran it by hand while this waited for its turn.
-            Err(error) if error.reason() == "has_its_run" => self.end(firing, "published").await,
+            Err(error) if error.reason() == "has_its_run" => self.succeeded(firing, None).await,
+            // What failed behind the publish is made up for by the next run.
+            Err(error) if self.is_published(firing).await? => {
+                self.succeeded(firing, Some(error)).await
+            }
             Err(error) if self.with.stop.urgency() > Urgency::Go => {
                 // The next server goes on with it.
                 tracing::info!(pipeline = firing.pipeline, %error, "stopped");
                 Ok(())
             }
             Err(error) => self.failed(firing, retries, error).await,
+        }
+    }
+
+    async fn is_published(&self, firing: &FiringRow) -> Result<bool> {
+        let no = firing.no;
+        self.home.ledger().read(move |read| firings::is_published(read, no)).await
+    }
+
+    /// Its run is published; something behind that may have failed all the same.
+    async fn succeeded(&self, firing: &FiringRow, but: Option<Error>) -> Result<()> {
+        let no = firing.no;
+        let outcome =
+            but.as_ref().map_or("published".into(), |but| format!("published, but: {but}"));
+        self.end(firing, &outcome).await?;
+        if let Some(error) = but {
+            tracing::error!(pipeline = firing.pipeline, %error, "failed behind the publish");
+            self.told_failure(&firing.pipeline, firing.run.as_deref(), &error).await?;
+        }
+        match self.home.ledger().read(move |read| firings::published_run(read, no)).await? {
+            Some(run) => self.told_success(&run).await,
+            None => Ok(()),
         }
     }
 
@@ -148,7 +198,6 @@ impl Server {
         let planned = self.with.roster.find(&self.home, &firing.pipeline).await?;
         loop {
             let (stop, _forward) = self.stop_of_one();
-            let watch = most.map(|most| Watch::over(stop.clone(), most));
             let options = RunOptions {
                 trigger: "schedule".into(),
                 scheduled_for: Some(firing.scheduled_for.parse()?),
@@ -156,13 +205,7 @@ impl Server {
                 stop,
                 ..self.options(&planned)
             };
-            let ran = self.home.run(&planned.job, options).await;
-            if let (Err(_), Some(watch)) = (&ran, &watch)
-                && watch.over.load(Relaxed)
-            {
-                return Err(took_too_long(watch.most));
-            }
-            let report = ran?;
+            let report = self.bounded(&planned, options, most).await?;
             if self.home.ledger().read(move |read| firings::is_published(read, no)).await? {
                 return Ok(report);
             }
@@ -170,18 +213,18 @@ impl Server {
     }
 
     async fn failed(&self, firing: &FiringRow, retries: u32, error: Error) -> Result<()> {
-        let tries = firing.tries + 1;
+        let failures = firing.failures + 1;
         let outcome = error.to_string();
         let no = firing.no;
         let now = self.home.clock().now().timestamp_millis();
-        if tries <= retries && error.reason() != "run_timeout" {
+        if failures <= retries && error.reason() != "run_timeout" {
             let name = firing.pipeline.clone();
-            let pause = self.policy(&name).await?.pause_after(tries);
+            let pause = self.policy(&name).await?.pause_after(failures);
             let at = now + i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2);
-            tracing::warn!(pipeline = name, %error, tries, again_in_s = pause.as_secs(), "the run failed and is tried again");
+            tracing::warn!(pipeline = name, %error, failures, again_in_s = pause.as_secs(), "the run failed and is tried again");
             return self.home.ledger().commit(move |tx| firings::again(tx, no, at, &outcome)).await;
         }
-        tracing::error!(pipeline = firing.pipeline, %error, tries, "the run failed");
+        tracing::error!(pipeline = firing.pipeline, %error, failures, "the run failed");
         self.end(firing, &outcome).await?;
         self.told_failure(&firing.pipeline, None, &error).await
     }
@@ -222,6 +265,15 @@ impl Server {
     }
 }
 
+/// What a panic says, as an error.
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Error::halt(format!("the run panicked: {text}"))
+        .because("panicked")
+        .help("this is a mistake in a step's code, or in ours: please report it")
+}
+
 fn killed_again_and_again(tries: u32) -> Error {
     Error::halt(format!("the run was begun {tries} times and never came to its end"))
         .because("killed_again_and_again")
@@ -234,25 +286,27 @@ fn took_too_long(most: Duration) -> Error {
         .help("what it did is remembered: the next run goes on with it")
 }
 
-/// Stops a run that takes too long; one that does not leave then is cut off.
+/// Stops a run that takes too long from its beginning; one that does not leave then is cut off.
 struct Watch {
     most: Duration,
+    begun: Arc<Bell>,
     over: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Watch {
     fn over(stop: Stop, most: Duration) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let is_over = Arc::clone(&over);
+        let (begun, over) = (Arc::new(Bell::new()), Arc::new(AtomicBool::new(false)));
+        let (has_begun, is_over) = (Arc::clone(&begun), Arc::clone(&over));
         let task = tokio::spawn(async move {
+            has_begun.notified().await;
             tokio::time::sleep(most).await;
             is_over.store(true, Relaxed);
             stop.drain();
             tokio::time::sleep(LEAVE).await;
             stop.abort();
         });
-        Self { most, over, task }
+        Self { most, begun, over, task }
     }
 }
 

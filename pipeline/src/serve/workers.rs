@@ -33,6 +33,11 @@ impl Workers {
         });
     }
 
+    /// Lets something be done that is waited for at the end.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.tasks).spawn(work);
+    }
+
     /// Whether a worker that found nothing may leave; not when it was asked to look once more.
     pub(super) fn may_leave(&self, pipeline: &str) -> bool {
         let mut at_work = lock(&self.at_work);
