@@ -7,4 +7,5 @@ mod policies;
 mod pond;
 mod resumes;
 mod stand;
+mod trouble;
 mod year;

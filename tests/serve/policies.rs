@@ -162,7 +162,7 @@ async fn a_run_that_fails_is_tried_again_and_then_somebody_is_told() {
     assert!(serving.log("news")[0].contains("the tide is out"), "{:?}", serving.log("news"));
     stand.post.count(1).await;
     let told = stand.post.told();
-    assert!(told[0].contains("the tide is out (no_water)"), "{told:?}");
+    assert_eq!(told, ["failed: news: the run failed (no_water)"], "reasons, no messages");
 
     // The next day its unfinished run comes first, and the day still gets its own.
     broken.store(false, SeqCst);

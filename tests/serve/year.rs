@@ -82,10 +82,10 @@ async fn in_a_year_of_trouble_each_nominal_time_is_decided_once_by_policy() {
     while stand.wall.now() < end {
         match dice.below(10) {
             0 => stand.wall.shift(dice.minutes(1, 60 * 60)), // the lid is shut, up to 60 hours
-            // Set back, in all by less than a day: more would mean that the clock was wrong before.
+            // Set back, in all by less than 14 hours: more would mean that the clock was wrong before.
             1 => stand
                 .wall
-                .shift(-dice.minutes(1, 20 * 60).min(hours(24) - (furthest - stand.wall.now()))),
+                .shift(-dice.minutes(1, 20 * 60).min(hours(13) - (furthest - stand.wall.now()))),
             2 => stand.wall.shift(dice.minutes(0, 5)), // the time server steps in
             3 => stand.wall.shift(-dice.minutes(0, 5)),
             4 => {

@@ -11,7 +11,7 @@ const GRACE: TimeDelta = TimeDelta::minutes(2);
 /// So many times are decided one by one, the newest; those before them in one row.
 const SINGLY: usize = 500;
 
-/// After so many steps the walk over missed times makes a jump.
+/// Up to so many missed times are counted.
 const STEPS: usize = 10_000;
 
 /// What becomes of a time.
@@ -160,30 +160,114 @@ fn walk(
     from: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> (Option<Lump>, VecDeque<Firing>) {
-    let mut kept = VecDeque::new();
-    let mut lump: Option<Lump> = None;
-    let (mut at, mut counted) = (from, 0_u64);
-    for step in 0.. {
-        let Some(firing) = timing.schedule.next(at, timing.zone, anchor) else { break };
-        if firing.fire_at > now {
-            break;
+    let times = Times { timing, anchor };
+    let all: VecDeque<Firing> = times.between(from, now).take(STEPS).collect();
+    if all.len() < STEPS {
+        let late = all.len().saturating_sub(SINGLY);
+        let lump = late.checked_sub(1).and_then(|n| all.get(n));
+        let lump = lump.map(|last| Lump { last: *last, times: Some(late as u64) });
+        return (lump, all.into_iter().skip(late).collect());
+    }
+    // Too many to be walked over: the newest are looked for from the end.
+    let newest = times.newest(from, now);
+    let before = newest.front().and_then(|first| times.last(from, before(first.fire_at)));
+    (before.map(|last| Lump { last, times: None }), newest)
+}
+
+fn before(at: DateTime<Utc>) -> DateTime<Utc> {
+    at - TimeDelta::milliseconds(1)
+}
+
+/// The times of a schedule.
+#[derive(Clone, Copy)]
+struct Times<'a> {
+    timing: &'a Timing,
+    anchor: DateTime<Utc>,
+}
+
+impl<'a> Times<'a> {
+    fn next(self, after: DateTime<Utc>, now: DateTime<Utc>) -> Option<Firing> {
+        let next = self.timing.schedule.next(after, self.timing.zone, self.anchor);
+        next.filter(|firing| firing.fire_at <= now)
+    }
+
+    fn between(
+        self,
+        from: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = Firing> + use<'a> {
+        let first = self.next(from, now);
+        std::iter::successors(first, move |firing| self.next(firing.fire_at, now))
+    }
+
+    /// The last one after `from` up to `now`, by halves: after it there is none.
+    fn last(self, from: DateTime<Utc>, now: DateTime<Utc>) -> Option<Firing> {
+        let mut last = self.next(from, now)?;
+        let mut none = now;
+        while none - last.fire_at > TimeDelta::seconds(1) {
+            let middle = last.fire_at + (none - last.fire_at) / 2;
+            match self.next(middle, now) {
+                Some(firing) => last = firing,
+                None => none = middle,
+            }
         }
-        at = firing.fire_at;
-        kept.push_back(firing);
-        if kept.len() > SINGLY
-            && let Some(last) = kept.pop_front()
-        {
-            counted += 1;
-            let uncounted = lump.is_some_and(|lump| lump.times.is_none());
-            lump = Some(Lump { last, times: (!uncounted).then_some(counted) });
-        }
-        if step % STEPS == STEPS - 1 {
-            // Too many to be walked over: nine tenths of what is left are left out.
-            at += (now - at) / 10 * 9;
-            let newest = kept.pop_back();
-            lump = kept.back().map(|last| Lump { last: *last, times: None }).or(lump);
-            kept = newest.into_iter().collect();
+        Some(self.next(last.fire_at, now).unwrap_or(last))
+    }
+
+    /// The newest ones, at least as many as are decided one by one.
+    fn newest(self, from: DateTime<Utc>, now: DateTime<Utc>) -> VecDeque<Firing> {
+        let Some(last) = self.last(from, now) else { return VecDeque::new() };
+        let mut span = TimeDelta::minutes(10);
+        loop {
+            let start = from.max(last.fire_at - span);
+            let mut newest = VecDeque::new();
+            let mut seen = 0;
+            for firing in self.between(start, now) {
+                newest.push_back(firing);
+                seen += 1;
+                if newest.len() > SINGLY {
+                    newest.pop_front();
+                }
+            }
+            if seen >= SINGLY || start == from {
+                return newest;
+            }
+            span = span * 4;
         }
     }
-    (lump, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Policy, Schedule, Zone};
+
+    #[test]
+    fn the_last_of_millions_of_times_is_found_and_the_newest_are_decided_one_by_one() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let (from, now) = (at("2025-05-01T00:00:00Z"), at("2026-05-01T00:00:00Z"));
+        for (expression, last, times) in [
+            ("* * * * 12 *", "2025-12-31T23:59:59Z", None),
+            ("* * * * * *", "2026-05-01T00:00:00Z", None),
+            ("*/7 * 3 * 1-3 mon", "2026-03-30T03:59:56Z", Some(6520)),
+        ] {
+            let schedule = Schedule::cron(expression).unwrap();
+            let zone = Zone::named("UTC").unwrap();
+            let timing = Timing { schedule, zone, policy: Policy::default() };
+            let decisions = due(&timing, from, from, now);
+            assert_eq!(decisions.len(), SINGLY + 1, "{expression}");
+            let newest = decisions.last().unwrap();
+            assert_eq!(
+                (newest.firing.fire_at, newest.fate.runs()),
+                (at(last), true),
+                "{expression}"
+            );
+            let pairs = decisions.windows(2);
+            let mut gaps = pairs.map(|pair| {
+                timing.schedule.next(pair[0].firing.fire_at, zone, from).unwrap() == pair[1].firing
+            });
+            assert!(gaps.all(|follows| follows), "{expression}: none is left out");
+            assert_eq!(decisions[0].times, times, "counted only where that is cheap");
+        }
+    }
 }
