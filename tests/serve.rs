@@ -1,7 +1,9 @@
 //! Promise: what is scheduled is decided once per nominal time, whatever the clock and the machine do,
 //! and runs without anybody looking on.
 
+mod archive;
 mod clock;
 mod policies;
+mod process;
 mod stand;
 mod year;

@@ -24,6 +24,8 @@ pub(super) struct Stand {
     pub(super) wall: Arc<Wall>,
     pub(super) post: Arc<Post>,
     pub(super) limits: Limits,
+    /// How often it looks whether an archive is back.
+    pub(super) tend_every: Duration,
 }
 
 /// A server at work.
@@ -37,7 +39,8 @@ pub(super) struct Serving {
 impl Stand {
     pub(super) fn at(time: &str) -> Self {
         let limits = Limits { parked: 0, away: Duration::from_secs(86_400) };
-        Self { folder: folder(), wall: Wall::at(time), post: Arc::default(), limits }
+        let tend_every = Duration::from_secs(30);
+        Self { folder: folder(), wall: Wall::at(time), post: Arc::default(), limits, tend_every }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -62,6 +65,7 @@ impl Stand {
         let options = ServeOptions {
             notify: self.post.clone(),
             limits: self.limits,
+            tend_every: self.tend_every,
             stop: stop.clone(),
             ..ServeOptions::of(Roster::new(&planned, None))
         };

@@ -1,0 +1,77 @@
+//! An archive that comes back while the server is idle: what waits is brought there without a run.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::stand::{Stand, hours};
+use crate::support::program::files;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::Duration;
+use tidemill_pipeline::testing::{Lines, rows};
+use tidemill_pipeline::tier::{self, Init, atomic::rename};
+use tidemill_pipeline::{Archive, Mill, Pipeline};
+use tidemill_stages::sqlite::Table;
+
+/// A row, of which the snapshot is made that goes to the archive.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Tide {
+    name: String,
+}
+
+fn mill<const N: usize>(tides: [&str; N], archive: &Path) -> Mill {
+    let row = |name: String| async move { Ok(Tide { name }) };
+    let job = Pipeline::named("tides")
+        .read(Lines::of(tides))
+        .map(row)
+        .store(Table::named("tides").keyed_by::<Tide>("name"))
+        .offload(Archive::at(archive));
+    Mill::at("mill").daily("12:30", job)
+}
+
+fn init(root: &Path) {
+    std::fs::create_dir(root).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    assert!(matches!(tier::init(root, Some("nas"), now).unwrap(), Init::Made(_)));
+}
+
+/// Looks until it is so. The limit only turns a hang into a failure.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to that: {what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_wait_go_to_an_archive_that_comes_back_without_a_run() {
+    let mut stand = Stand::at("2026-05-01T10:00:00Z");
+    stand.tend_every = Duration::from_millis(20);
+    let (nas, elsewhere) = (stand.path("nas"), stand.path("elsewhere"));
+    init(&nas);
+    let scratch = || files(&stand.path("mill/scratch"));
+    let serving = stand.serve(mill(["ebb"], &nas)).await;
+    stand.wall.pass(hours(1));
+    serving.settled("tides", 1).await;
+    serving.stop().await;
+    assert!(scratch().is_empty(), "{:?}", scratch());
+    let first = files(&nas).len();
+
+    // Away, and the next run has something new to bring there.
+    rename(&nas, &elsewhere).unwrap();
+    let serving = stand.serve(mill(["ebb", "flow"], &nas)).await;
+    stand.wall.pass(hours(24));
+    serving.settled("tides", 2).await;
+    let states = || rows(serving.home.ledger().path(), "SELECT state FROM tm_runs").unwrap();
+    assert_eq!(states(), ["finished", "published"]);
+    assert!(!scratch().is_empty(), "its files wait");
+
+    rename(&elsewhere, &nas).unwrap();
+    until("the run is finished", || states() == ["finished", "finished"]).await;
+    assert!(scratch().is_empty(), "{:?}", scratch());
+    assert!(files(&nas).len() > first);
+    assert_eq!(serving.log("tides").len(), 2, "no run was needed for it");
+    assert_eq!(stand.post.told(), [""; 0], "it was not away for long");
+    serving.stop().await;
+}
