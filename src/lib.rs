@@ -24,6 +24,7 @@ pub use tidemill_stages as stages;
 /// Everything that a pipeline is written with.
 pub mod prelude {
     pub use crate::outcome::{Main, Outcome};
+    pub use tidemill_pipeline::clock::{CatchUp, Overlap};
     pub use tidemill_pipeline::keep::Keep;
     pub use tidemill_pipeline::{
         Archive, Context, Emit, Error, Fingerprint, Job, Mill, Pipeline, Result, ResultExt, Sent,

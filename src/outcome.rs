@@ -45,8 +45,9 @@ impl Termination for Outcome {
 
 /// Turns a mill into a program.
 pub trait Main {
-    /// Reads the command line and does what it says: `run`, `try`, `plan`, `status`, `runs`,
-    /// `parked`, `rollback`, `prune`, `verify`, `read`, `doctor`.
+    /// Reads the command line and does what it says: `serve`, `schedule`, `run`, `try`, `plan`,
+    /// `status`, `runs`, `parked`, `rollback`, `prune`, `verify`, `read`, `notify`, `service`,
+    /// `doctor`.
     fn main(self) -> Outcome;
 }
 

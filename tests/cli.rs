@@ -1,5 +1,6 @@
 //! Promise: a person can see what happens, try it, mend it and take it back from the command line.
 
+mod logs;
 mod orders;
 mod parked;
 mod plan;

@@ -19,8 +19,8 @@ use yard::Yard;
 
 const ITEMS: usize = 60;
 
-/// The same points at a later pass: in the middle of the items, or for the second dataset.
-const LATER: [(&str, u64); 10] = [
+/// The same points at a later pass: in the middle of the items, or for the next datasets.
+const LATER: [(&str, u64); 12] = [
     ("ledger.begun", 9),
     ("ledger.committed", 15),
     ("call.answered", 20),
@@ -30,6 +30,8 @@ const LATER: [(&str, u64); 10] = [
     ("ship.copied", 2),
     ("ship.renamed", 2),
     ("ship.manifest", 2),
+    ("ship.copied", 3),
+    ("offload.planned", 3),
     ("offload.retired", 2),
 ];
 

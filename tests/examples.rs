@@ -20,6 +20,9 @@ mod own_sink;
 #[path = "../examples/own_stage.rs"]
 mod own_stage;
 #[expect(dead_code, reason = "its `main` is not called here")]
+#[path = "../examples/scheduled.rs"]
+mod scheduled;
+#[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/structured.rs"]
 mod structured;
 
@@ -79,4 +82,17 @@ async fn own_sink_leaves_its_list_in_the_archive() {
     let [list] = lists.as_slice() else { panic!("{lists:?}") };
     let text = std::fs::read_to_string(list).unwrap();
     assert_eq!(text.lines().filter(|line| line.contains("/articles/")).count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scheduled_has_three_times_and_its_jobs_run() {
+    let mill = scheduled::mill();
+    mill.check().unwrap();
+    let texts =
+        mill.planned().iter().map(|planned| planned.timing.as_ref().unwrap().schedule.text());
+    assert_eq!(texts.collect::<Vec<_>>(), ["30 6 * * mon-fri", "every 6h", "after news"]);
+    let (web, folder) = (FakeWeb::start().site(2), tempfile::tempdir().unwrap());
+    let report = run(&folder, &scheduled::titles("news", [web.url("/feed.xml")])).await;
+    assert_eq!((report.items.done, report.items.parked), (2, 0));
+    assert_eq!(count(&folder, "SELECT count(*) FROM news_titles WHERE title <> ''"), 2);
 }

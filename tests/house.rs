@@ -1,7 +1,7 @@
 //! Promise: the house stays one that can be seen.
 
 use crate::support::program::files_like;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Lines of a file, comments and all. The aim is a third of it.
 const LONGEST: usize = 400;
@@ -33,4 +33,25 @@ fn the_parts_depend_on_the_machine_and_never_the_other_way() {
     for stranger in ["clap", "indicatif"] {
         assert!(!parts.contains(stranger), "the parts know {stranger}");
     }
+}
+
+/// A thread or task that is begun without the run's span says what nobody can assign.
+#[test]
+fn what_a_run_begins_elsewhere_stays_with_the_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["pipeline/src/run", "stages/src/fetch", "stages/src/feed", "stages/src/crawl"];
+    let folders = folders.into_iter().chain(["stages/src/extract", "stages/src/dataset"]);
+    let (mut seen, files) = (0, folders.flat_map(|folder| files_like(&root.join(folder), ".rs")));
+    for file in files.collect::<Vec<PathBuf>>() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let count = |words: &[&str]| -> usize {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            code.map(|line| words.iter().filter(|word| line.contains(**word)).count()).sum()
+        };
+        let begun = count(&["tokio::spawn(", "spawn_blocking(", "thread::Builder"]);
+        let kept = count(&["in_run(", ".in_current_span()"]);
+        assert!(begun <= kept, "{} begins {begun}, and {kept} keep the span", file.display());
+        seen += begun;
+    }
+    assert!(seen > 10, "{seen} were looked at");
 }

@@ -3,7 +3,10 @@
 
 mod archive;
 mod clock;
+mod notices;
 mod policies;
+mod pond;
 mod process;
+mod resumes;
 mod stand;
 mod year;

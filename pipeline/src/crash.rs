@@ -67,6 +67,7 @@ pub const POINTS: &[&str] = &[
     "step.done",
     "seal.begun",
     "seal.file",
+    "seal.log",
     "memory.written",
     "publish.inside",
     "publish.committed",

@@ -1,9 +1,9 @@
 //! Driving a run from the command line: signals, orders of others, progress, the report at the end.
 
 use super::flags::{Flags, RunFlags};
+use super::out;
 use super::progress::Bar;
 use super::shown::{self, Told};
-use super::{log, out};
 use crate::Outcome;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,6 @@ pub(super) async fn drive(
     attending.abort();
     bar.end();
     signals.abort();
-    note_end(&result);
     let report = result?;
     print(flags, home, &planned.job, &report)?;
     let waits = report.offload.state == "waiting";
@@ -64,20 +63,6 @@ pub(super) fn options(flags: &Flags, bar: &Arc<Bar>) -> Result<(RunOptions, Join
 /// A place on the command line is meant from where the command is typed.
 fn absolute(place: &Path) -> Result<std::path::PathBuf> {
     Ok(std::path::absolute(place)?)
-}
-
-/// Writes into the run's log how it ended.
-pub(super) fn note_end(result: &Result<RunReport>) {
-    match result {
-        Ok(report) => {
-            let items = shown::counts(&report.items);
-            tracing::info!(target: log::SHOWN, state = report.state.as_str(), items, "run ended");
-        }
-        Err(error) => {
-            let (reason, message) = (error.reason(), error.message());
-            tracing::error!(target: log::SHOWN, reason, "run stopped: {}", out::short(&message, 500));
-        }
-    }
 }
 
 /// The first signal drains, the second aborts. They are listened for from this call on, so that one

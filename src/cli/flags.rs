@@ -1,7 +1,6 @@
 //! The flags that every verb takes, and those of the verbs that run something.
 
-use super::log::RunLog;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Under this heading they stand in the help of each verb.
@@ -28,9 +27,19 @@ pub(super) struct Flags {
     /// Use a home on a file system that SQLite cannot trust (NFS, SMB, exFAT, FUSE)
     #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true)]
     pub(super) any_file_system: bool,
-    /// The log of the run that this command does, if it does one.
-    #[arg(skip)]
-    pub(super) log: RunLog,
+    /// How logs look on stderr; as JSON they stand for progress and remarks too
+    #[arg(long, global = true, help_heading = EVERYWHERE, hide_short_help = true, value_enum,
+          env = "TIDEMILL_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+}
+
+/// How logs look on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// A JSON object per line, for log collectors
+    Json,
 }
 
 /// The flags of verbs that run a pipeline.

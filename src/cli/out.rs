@@ -1,17 +1,27 @@
 //! Printing: the only place that writes to the terminal, and never what a page could misuse.
 
 use super::flags::Flags;
+use super::log;
 use serde::Serialize;
 use std::io::Write;
 use tidemill_pipeline::{Error, Result};
+use tracing::Level;
 
 /// A reader that went away (`| head`) is no failure of ours: what it does not want is not written.
 fn stdout(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-fn stderr(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+/// Where stderr is for log collectors, what is said there is a log line like the others.
+fn stderr(level: Level, text: &str) {
+    match level {
+        _ if !log::is_json() => {
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+        Level::ERROR => tracing::error!(target: log::SAID, "{text}"),
+        Level::WARN => tracing::warn!(target: log::SAID, "{text}"),
+        _ => tracing::info!(target: log::SAID, "{text}"),
+    }
 }
 
 /// A line of the result, on stdout; nothing with `--json` or `--quiet`.
@@ -31,13 +41,13 @@ pub(super) fn result(flags: &Flags, text: impl AsRef<str>) {
 /// A remark, on stderr; nothing with `--quiet`.
 pub(super) fn remark(flags: &Flags, text: impl AsRef<str>) {
     if !flags.quiet {
-        stderr(text.as_ref());
+        stderr(Level::INFO, text.as_ref());
     }
 }
 
 /// Something that went wrong and stopped nothing, on stderr; with `--quiet` too.
 pub(super) fn wrong(text: impl AsRef<str>) {
-    stderr(&plain(text.as_ref()));
+    stderr(Level::WARN, &plain(text.as_ref()));
 }
 
 /// The one JSON report.
@@ -50,7 +60,8 @@ pub(super) fn json(flags: &Flags, report: &impl Serialize) -> Result<()> {
 
 /// What failed and what to do next, on stderr; with `--json` on stdout too, as an object.
 pub(super) fn error(error: &Error, flags: &Flags) {
-    stderr(&format!("error: {}", plain(&error.to_string())));
+    let prefix = if log::is_json() { "" } else { "error: " };
+    stderr(Level::ERROR, &format!("{prefix}{}", plain(&error.to_string())));
     if flags.json {
         let object = serde_json::json!({
             "error": { "reason": error.reason(), "message": error.message(), "help": error.guidance() }

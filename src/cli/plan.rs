@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidemill_pipeline::build::{Knobs, Memory, Node};
 use tidemill_pipeline::clock::SystemClock;
-use tidemill_pipeline::ledger::{Done, PipelineRow, Stale, StaleStep, Why};
+use tidemill_pipeline::ledger::{Done, PipelineRow, ScheduleRow, Stale, StaleStep, Why};
 use tidemill_pipeline::mill::{Home, Planned};
 use tidemill_pipeline::{Archive, Error, Mill, Result};
 
@@ -118,16 +118,19 @@ async fn as_written(planned: &Planned, home: Option<&Arc<Home>>) -> Result<Plan>
 async fn of_ledger(flags: &Flags, args: &Args) -> Result<Vec<Plan>> {
     home::known(flags, None, args.pipeline.as_deref()).await?;
     let home = home::look(flags, None)?;
-    let rows = home.ledger().read(PipelineRow::all).await?;
+    let (rows, schedules) =
+        home.ledger().read(|read| Ok((PipelineRow::all(read)?, ScheduleRow::all(read)?))).await?;
     let wanted = |row: &PipelineRow| args.pipeline.as_ref().is_none_or(|name| *name == row.name);
     let mut plans = Vec::new();
     for row in rows.into_iter().filter(wanted) {
         let done = known(&home, &row.name).await?;
         let Some(newest) = done.newest() else { continue };
         let archive = row.archive.as_deref().map(serde_json::from_str::<Archive>).transpose()?;
+        let schedule = schedules.iter().find(|schedule| schedule.pipeline == row.name);
+        let next = schedule.and_then(|schedule| schedule.next(home.clock().now()));
         plans.push(Plan {
-            schedule: None,
-            next: None,
+            schedule: schedule.map(|row| row.timing.schedule.text().to_string()),
+            next: next.map(|at| at.scheduled_for.local.format("%Y-%m-%d %H:%M").to_string()),
             archive: archive.map(|archive| archive.to_string()),
             limit: None,
             until: None,

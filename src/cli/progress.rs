@@ -1,7 +1,7 @@
 //! Progress: a bar on a terminal, a line now and then elsewhere, nothing with `--json`; and all of
 //! it in the run's log.
 
-use super::flags::Flags;
+use super::flags::{Flags, LogFormat};
 use super::{log, out};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -50,7 +50,9 @@ struct Seen {
 
 impl Bar {
     pub(super) fn new(flags: &Flags, home: &Arc<Home>) -> Self {
-        let shown = match (flags.json || flags.quiet, std::io::stderr().is_terminal()) {
+        // Log collectors find the progress among the logs.
+        let silent = flags.json || flags.quiet || flags.log_format == LogFormat::Json;
+        let shown = match (silent, std::io::stderr().is_terminal()) {
             (true, _) => Shown::Nothing,
             (false, true) => Shown::Drawn,
             (false, false) => Shown::Lines,
@@ -79,7 +81,6 @@ impl Bar {
     }
 
     fn begun(&self, run: &str, resumed: bool, carried: u64) {
-        self.flags.log.begin(self.home.root(), run);
         if resumed || carried > 0 {
             // What is in hand already is not recorded once more.
             let open = "SELECT count(*) FROM tm_items i JOIN tm_runs r USING (run_no)
@@ -112,7 +113,6 @@ impl Bar {
         self.seen.aside.fetch_add(1, Relaxed);
         let (key, reason) = (out::short(key, 200), reason.unwrap_or("no reason"));
         let how = if state == ItemState::Parked { "parked" } else { "waiting" };
-        tracing::info!(target: log::SHOWN, key, reason, "item {how}");
         if self.flags.verbose > 0 {
             self.say(&format!("  {how} {} {reason}", out::short(&key, 80)));
         }
@@ -120,7 +120,6 @@ impl Bar {
 
     fn phase(&self, phase: &str) {
         let words = in_words(phase);
-        tracing::info!(target: log::SHOWN, phase, "{words}");
         // Before the run has begun, what an earlier one left undone is made up for.
         if self.seen.begun.get().is_some() && self.shown == Shown::Lines {
             self.say(words);
@@ -143,10 +142,10 @@ impl Bar {
 
 impl Progress for Bar {
     fn event(&self, event: &Event<'_>) {
+        note(event);
         match event {
             Event::Begun { run, resumed, carried } => self.begun(run, *resumed, *carried),
             Event::Said(line) => {
-                tracing::info!(target: log::SHOWN, "{}", out::plain(line));
                 self.say(&out::plain(line));
             }
             Event::Recorded => {
@@ -158,6 +157,23 @@ impl Progress for Bar {
             _ => return,
         }
         self.now_and_then();
+    }
+}
+
+/// Writes into the run's log what is shown otherwise: what the run said, its phases, and the items
+/// that did not get through.
+pub(super) fn note(event: &Event<'_>) {
+    match event {
+        Event::Said(line) => tracing::info!(target: log::SHOWN, "{}", out::plain(line)),
+        Event::Phase(phase) => tracing::info!(target: log::SHOWN, phase, "{}", in_words(phase)),
+        Event::Settled { state: state @ (ItemState::Parked | ItemState::Waiting), key, reason }
+            if *reason != Some("interrupted") =>
+        {
+            let (key, reason) = (out::short(key, 200), reason.unwrap_or("no reason"));
+            let how = if *state == ItemState::Parked { "parked" } else { "waiting" };
+            tracing::info!(target: log::SHOWN, key, reason, "item {how}");
+        }
+        _ => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::flags::Flags;
 use super::shown::{self, Told};
-use super::{home, log, out};
+use super::{home, out};
 use crate::Outcome;
 use clap::Subcommand;
 use serde_json::{Map, Value};
@@ -33,8 +33,11 @@ enum Verb {
         run: String,
     },
     /// Print what a run logged
-    #[command(after_help = "The logs of the 30 newest runs are kept, in HOME/logs.\n\n\
-                            Example:  tidemill runs logs 20261120T020000Z-7f3a9c")]
+    #[command(
+        after_help = "The logs of the 30 newest runs are kept, in HOME/logs; the archive has them in `logs`,\n\
+                            as far as the publish.\n\n\
+                            Example:  tidemill runs logs 20261120T020000Z-7f3a9c"
+    )]
     Logs {
         /// The run's id
         run: String,
@@ -143,11 +146,10 @@ fn print(flags: &Flags, home: &Home, run: &RunRow, files: &[OffloadRow]) {
 async fn logs(flags: &Flags, id: &str, mill: Option<&Mill>) -> Result<Outcome> {
     let home = home::look(flags, mill)?;
     let run = find(&home, id).await?;
-    let path = log::path(home.root(), &run.id);
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Ok(text) = std::fs::read_to_string(home.log(&run.id)) else {
         return Err(Error::halt(format!("there is no log of run {}", run.id))
             .because("no_log")
-            .help("the logs of the 30 newest runs are kept, in the home's folder `logs`"));
+            .help("the logs of the 30 newest runs are kept, in the home's folder `logs`; older ones are in the archive, in its folder `logs`"));
     };
     let events: Vec<Value> =
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

@@ -53,7 +53,7 @@ enum Verb {
 
 /// A schedule as it is listed.
 #[derive(Debug, Serialize)]
-struct Listed {
+pub(super) struct Listed {
     pipeline: String,
     schedule: String,
     zone: String,
@@ -78,24 +78,12 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
 
 async fn ls(flags: &Flags, mill: Option<&Mill>) -> Result<Outcome> {
     let listed = match home::look(flags, mill) {
-        Ok(home) => of_home(&home, mill).await?,
+        Ok(home) => listed(&home, mill).await?,
         // What the code says can be said without a home.
         Err(error) if error.reason() == "home_missing" && mill.is_some() => of_code(mill, &[]),
         Err(error) => return Err(error),
     };
-    let width = listed.iter().map(|row| row.pipeline.chars().count()).max().unwrap_or(0);
-    for row in &listed {
-        let next = match (row.paused, &row.next) {
-            (true, _) => "paused".to_string(),
-            (_, Some(next)) => format!("next {next}"),
-            (_, None) => String::new(),
-        };
-        let unknown = if row.served { "" } else { "  (begins with the first `serve`)" };
-        out::result(
-            flags,
-            format!("{:<width$}  {} {}  {next}{unknown}", row.pipeline, row.schedule, row.zone),
-        );
-    }
+    lines(&listed).into_iter().for_each(|line| out::result(flags, line));
     if listed.is_empty() {
         out::line(flags, "nothing is scheduled here");
     }
@@ -103,7 +91,23 @@ async fn ls(flags: &Flags, mill: Option<&Mill>) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn of_home(home: &Arc<Home>, mill: Option<&Mill>) -> Result<Vec<Listed>> {
+/// Schedules, a line each.
+pub(super) fn lines(listed: &[Listed]) -> Vec<String> {
+    let width = listed.iter().map(|row| row.pipeline.chars().count()).max().unwrap_or(0);
+    let line = |row: &Listed| {
+        let next = match (row.paused, &row.next) {
+            (true, _) => "paused".to_string(),
+            (_, Some(next)) => format!("next {next}"),
+            (_, None) => String::new(),
+        };
+        let unknown = if row.served { "" } else { "  (begins with the first `serve`)" };
+        format!("{:<width$}  {} {}  {next}{unknown}", row.pipeline, row.schedule, row.zone)
+    };
+    listed.iter().map(line).collect()
+}
+
+/// The schedules that the home knows, and those of the code that it does not know yet.
+pub(super) async fn listed(home: &Arc<Home>, mill: Option<&Mill>) -> Result<Vec<Listed>> {
     let rows = home.ledger().read(ScheduleRow::all).await?;
     let now = home.clock().now();
     let mut listed: Vec<Listed> = rows

@@ -1,7 +1,7 @@
 //! `serve`: run the jobs by their schedules, and take orders from other terminals, until told to stop.
 
 use super::flags::Flags;
-use super::{drive, home, log, out, run, shown};
+use super::{drive, home, out, progress, run, shown};
 use crate::health::Health;
 use crate::listen::Listener;
 use crate::notify::Targets;
@@ -151,19 +151,18 @@ struct Lines {
 
 impl Progress for Lines {
     fn event(&self, event: &Event<'_>) {
+        progress::note(event);
         match event {
             Event::Begun { run, resumed, .. } => {
                 let how = if *resumed { "goes on" } else { "begun" };
                 out::line(&self.flags, format!("run {run} {how}"));
             }
             Event::Said(line) => {
-                tracing::info!(target: log::SHOWN, "{}", out::plain(line));
                 out::line(&self.flags, out::plain(line));
             }
             Event::Ended { report } => {
                 let took = out::span(report.millis as f64);
                 let items = shown::counts(&report.items);
-                tracing::info!(target: log::SHOWN, state = report.state.as_str(), items, "run ended");
                 out::line(
                     &self.flags,
                     format!("run {} of {}: {items} in {took}", report.run, report.pipeline),

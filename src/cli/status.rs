@@ -1,14 +1,15 @@
 //! `status`: what is at work, the last runs, what waits, what it cost and what it takes up.
 
 use super::flags::Flags;
+use super::schedule::{self, Listed};
 use super::shown::{self, Told};
 use super::{home, out, progress};
 use crate::Outcome;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
-use tidemill_pipeline::ledger::{OffloadRow, PipelineStatus, Read, RunRow, RunState};
-use tidemill_pipeline::mill::Home;
+use tidemill_pipeline::ledger::{self, OffloadRow, PipelineStatus, Read, RunRow, RunState};
+use tidemill_pipeline::mill::{Home, Owner};
 use tidemill_pipeline::{Mill, Result};
 
 /// A log of the ledger that is longer cannot be checkpointed: somebody reads.
@@ -29,6 +30,9 @@ struct Status {
     wal_bytes: u64,
     scratch_bytes: u64,
     archived_bytes: u64,
+    /// The process that serves this home.
+    server: Option<Owner>,
+    schedules: Vec<Listed>,
     pipelines: Vec<PipelineStatus>,
     /// Runs that are at work now.
     at_work: Vec<RunRow>,
@@ -67,7 +71,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     let at_work: Vec<RunRow> =
         runs.iter().filter(|run| run.state == RunState::Running).cloned().collect();
     runs.truncate(args.runs as usize);
-    let (pipelines, offload, requests, (kept, seconds)) = home
+    let (pipelines, offload, requests, (kept, seconds), server) = home
         .ledger()
         .read(move |read| {
             Ok((
@@ -75,6 +79,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
                 OffloadRow::under_way(read, None)?,
                 open_requests(read)?,
                 answers(read)?,
+                ledger::server(read)?,
             ))
         })
         .await?;
@@ -92,6 +97,8 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
         wal_bytes: size(Path::new(&format!("{}-wal", home.ledger().path().display()))),
         scratch_bytes: size(&home.scratch().root),
         archived_bytes: pipelines.iter().map(|pipeline| pipeline.archived_bytes).sum(),
+        server,
+        schedules: schedule::listed(&home, mill).await?,
         pipelines,
         at_work,
         runs,
@@ -99,7 +106,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
         offload,
         requests,
     };
-    print(flags, &home, &status, mill);
+    print(flags, &home, &status);
     out::json(flags, &status)?;
     Ok(Outcome::Done)
 }
@@ -128,7 +135,7 @@ fn size(path: &Path) -> u64 {
     entries.filter_map(std::io::Result::ok).map(|entry| size(&entry.path())).sum()
 }
 
-fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
+fn print(flags: &Flags, home: &Home, status: &Status) {
     let line = |text: String| out::result(flags, text);
     line(format!(
         "ledger {} + WAL {} · scratch {} · archived {}",
@@ -147,7 +154,13 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
                 .into(),
         );
     }
-    pipelines(status, home, mill).into_iter().for_each(line);
+    match &status.server {
+        Some(owner) => line(format!("served by process {}", owner.pid)),
+        None if status.schedules.is_empty() => {}
+        None => line("nobody serves this home: nothing runs by itself until `serve` does".into()),
+    }
+    pipelines(status).into_iter().for_each(line);
+    schedule::lines(&status.schedules).into_iter().for_each(line);
     for run in &status.at_work {
         at_work(home, run).into_iter().for_each(line);
     }
@@ -174,14 +187,10 @@ fn print(flags: &Flags, home: &Home, status: &Status, mill: Option<&Mill>) {
     }
 }
 
-fn pipelines(status: &Status, home: &Home, mill: Option<&Mill>) -> Vec<String> {
+fn pipelines(status: &Status) -> Vec<String> {
     let line = |p: &PipelineStatus| {
-        let planned = mill.and_then(|mill| mill.find(Some(&p.pipeline)).ok());
-        let next = planned.and_then(|planned| planned.next(home.clock().as_ref()));
-        let next = next
-            .map_or(String::new(), |at| format!(" · next {}", at.local.format("%Y-%m-%d %H:%M")));
         format!(
-            "{}: {} known · {} stale · {} waiting · {} parked · {} archived{next}",
+            "{}: {} known · {} stale · {} waiting · {} parked · {} archived",
             p.pipeline,
             p.known,
             p.stale,

@@ -33,8 +33,6 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     let job = job(mill, args.pipeline.as_deref(), served.is_some())?;
     let home = home::own(flags, &home::place(flags, mill)?)?;
     out::line(flags, format!("home {} · nothing is published or archived", home.root().display()));
-    let stamp = home.clock().now().format("%Y%m%dT%H%M%SZ-try");
-    flags.log.begin(home.root(), &stamp.to_string());
 
     let bar = Arc::new(Bar::new(flags, &home));
     let (options, signals) = drive::options(flags, &bar)?;

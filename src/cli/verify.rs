@@ -1,7 +1,7 @@
 //! `verify`: every file of the archive is read again and compared with its manifest.
 
 use super::flags::Flags;
-use super::{home, out};
+use super::{home, log, out};
 use crate::Outcome;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -69,7 +69,7 @@ fn verify(flags: &Flags, root: &Path) -> Result<Verified> {
                 .help("name an archive with --archive DIR; if it should be one, its disk may not be mounted"));
         }
     };
-    let drawn = std::io::stderr().is_terminal() && !flags.quiet;
+    let drawn = std::io::stderr().is_terminal() && !flags.quiet && !log::is_json();
     let bar = if drawn { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let report = tier::verify(&tier, &mut |checked| {
         bar.set_message(out::short(&checked.path, 80));

@@ -32,5 +32,5 @@ fn main() -> Outcome {
                 .snapshots(Keep::daily(30).weekly(12).monthly(24)), // sqlite: each run is a full copy
         );
 
-    Mill::at("mill").daily("06:00", news).main() // this program is the command line: run | status | …
+    Mill::at("mill").daily("06:00", news).main() // this program is the command line: serve | run | …
 }

@@ -5,7 +5,7 @@ use super::task::{self, DATASET, PIPELINE, TABLE};
 use super::yard::Yard;
 use crate::support::program::files;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 use tidemill_pipeline::tier::{self, ArchivedRun};
@@ -51,6 +51,7 @@ pub(super) fn at_end(yard: &Yard, unbroken: &[String]) -> Vec<Duration> {
         assert_eq!(left, ["0"], "rows are left in {table}");
     }
     archive(yard, unbroken);
+    logs(yard, &texts(&ledger, "SELECT id FROM tm_runs WHERE state = 'finished'"));
     assert_eq!(files(&yard.home().join("scratch")), Vec::<std::path::PathBuf>::new());
 
     let prompts = yard.ollama.prompts();
@@ -104,6 +105,18 @@ fn archive(yard: &Yard, unbroken: &[String]) {
     same(&texts(&snapshot, ROWS), unbroken, "the snapshot");
     let incoming = yard.tier.root.join(".tidemill").join("incoming");
     assert_eq!(files(&incoming), Vec::<std::path::PathBuf>::new());
+}
+
+/// The log of each run that was published is in the archive, as it was at its last seal.
+fn logs(yard: &Yard, published: &[String]) {
+    let runs = tier::runs(&yard.tier).unwrap();
+    for run in of(&runs, "logs") {
+        let own = yard.home().join("logs").join(format!("{}.log", run.run));
+        let own = std::fs::read(own).unwrap();
+        assert!(!own.is_empty() && own == std::fs::read(run.folder.join("run.log")).unwrap());
+    }
+    let archived: BTreeSet<_> = of(&runs, "logs").map(|run| run.run.as_str()).collect();
+    assert_eq!(archived, published.iter().map(String::as_str).collect());
 }
 
 fn of<'a>(runs: &'a [ArchivedRun], dataset: &'a str) -> impl Iterator<Item = &'a ArchivedRun> {

@@ -203,6 +203,14 @@ async fn ask(model: &str, prompt: &str) -> Result<String> {
     text.ok_or_else(|| Error::park(format!("no answer in {said}")))
 }
 
+/// Says in the run's log that it is being sealed.
+fn log(run: &str) -> Result<()> {
+    let folder = PathBuf::from(std::env::var_os(HOME).unwrap_or_default()).join("logs");
+    std::fs::create_dir_all(&folder)?;
+    let log = folder.join(format!("{run}.log"));
+    Ok(OpenOptions::new().create(true).append(true).open(log)?.write_all(b"sealing\n")?)
+}
+
 /// A file sink that writes a line per item.
 struct Sacks;
 
@@ -230,6 +238,7 @@ impl FileSink<Meal> for Sacks {
         rows: &mut dyn Iterator<Item = Result<Saved<Meal>>>,
         sealing: &Sealing<'_>,
     ) -> Result<Vec<String>> {
+        log(sealing.run)?;
         let mut lines = String::new();
         for saved in rows {
             let Meal { key, text, answer } = saved?.item;

@@ -14,6 +14,7 @@ mod housekeeping;
 mod knobs;
 mod limit;
 mod lock;
+mod logs;
 mod misbehaved;
 mod orders;
 mod others;

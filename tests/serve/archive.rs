@@ -1,28 +1,21 @@
 //! An archive that comes back while the server is idle: what waits is brought there without a run.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use super::pond::{Fish, Pond};
 use super::stand::{Stand, hours};
 use crate::support::program::files;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
-use tidemill_pipeline::testing::{Lines, rows};
+use tidemill_pipeline::testing::rows;
 use tidemill_pipeline::tier::{self, Init, atomic::rename};
 use tidemill_pipeline::{Archive, Mill, Pipeline};
 use tidemill_stages::sqlite::Table;
 
-/// A row, of which the snapshot is made that goes to the archive.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Tide {
-    name: String,
-}
-
-fn mill<const N: usize>(tides: [&str; N], archive: &Path) -> Mill {
-    let row = |name: String| async move { Ok(Tide { name }) };
-    let job = Pipeline::named("tides")
-        .read(Lines::of(tides))
-        .map(row)
-        .store(Table::named("tides").keyed_by::<Tide>("name"))
+/// Its snapshot of the table goes to the archive.
+fn mill(pond: &Pond, archive: &Path) -> Mill {
+    let job = Pipeline::named("pond")
+        .read(pond.clone())
+        .store(Table::named("fish").keyed_by::<Fish>("name"))
         .offload(Archive::at(archive));
     Mill::at("mill").daily("12:30", job)
 }
@@ -48,21 +41,20 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 async fn files_that_wait_go_to_an_archive_that_comes_back_without_a_run() {
     let mut stand = Stand::at("2026-05-01T10:00:00Z");
     stand.tend_every = Duration::from_millis(20);
-    let (nas, elsewhere) = (stand.path("nas"), stand.path("elsewhere"));
+    let (nas, elsewhere, pond) = (stand.path("nas"), stand.path("elsewhere"), Pond::default());
     init(&nas);
     let scratch = || files(&stand.path("mill/scratch"));
-    let serving = stand.serve(mill(["ebb"], &nas)).await;
+    let serving = stand.serve(mill(&pond, &nas)).await;
+    pond.fill(pond.shoal(1));
     stand.wall.pass(hours(1));
-    serving.settled("tides", 1).await;
-    serving.stop().await;
+    serving.settled("pond", 1).await;
     assert!(scratch().is_empty(), "{:?}", scratch());
     let first = files(&nas).len();
 
-    // Away, and the next run has something new to bring there.
     rename(&nas, &elsewhere).unwrap();
-    let serving = stand.serve(mill(["ebb", "flow"], &nas)).await;
+    pond.fill(pond.shoal(2));
     stand.wall.pass(hours(24));
-    serving.settled("tides", 2).await;
+    serving.settled("pond", 2).await;
     let states = || rows(serving.home.ledger().path(), "SELECT state FROM tm_runs").unwrap();
     assert_eq!(states(), ["finished", "published"]);
     assert!(!scratch().is_empty(), "its files wait");
@@ -71,7 +63,7 @@ async fn files_that_wait_go_to_an_archive_that_comes_back_without_a_run() {
     until("the run is finished", || states() == ["finished", "finished"]).await;
     assert!(scratch().is_empty(), "{:?}", scratch());
     assert!(files(&nas).len() > first);
-    assert_eq!(serving.log("tides").len(), 2, "no run was needed for it");
+    assert_eq!(serving.log("pond").len(), 2, "no run was needed for it");
     assert_eq!(stand.post.told(), [""; 0], "it was not away for long");
     serving.stop().await;
 }

@@ -1,12 +1,11 @@
 //! Times that were missed, that come while a run is at work, or whose run fails: as the policy says.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::stand::{Stand, hours};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
-use tidemill_pipeline::clock::{CatchUp, Overlap};
+use tidemill_pipeline::clock::{CatchUp, Clock, Overlap};
 use tidemill_pipeline::ledger::{FiringRow, RunRow};
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::testing::Lines;
@@ -257,5 +256,29 @@ async fn a_run_that_takes_too_long_is_stopped_and_goes_on_the_next_time() {
     serving.settled("news", 1).await;
     let log = serving.log("news");
     assert!(log[0].contains("longer than") || log[0].ends_with("published"), "{log:?}");
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_a_year_ahead_silences_nothing_and_repeats_nothing() {
+    let stand = Stand::at("2026-05-01T10:00:00Z");
+    let serving = stand.serve(mill().daily("06:00", job("news"))).await;
+    stand.wall.pass(hours(24));
+    serving.settled("news", 1).await;
+    // A board without a battery begins in another year, and puts itself right an hour later.
+    stand.wall.shift(hours(365 * 24));
+    stand.wall.pass(TimeDelta::minutes(1));
+    serving.settled("news", 366).await;
+    stand.wall.shift(hours(-365 * 24));
+    let now = stand.wall.now().timestamp_millis();
+    serving.until("news", |_| serving.schedule("news").decided_to <= now).await;
+    for day in 1..=3 {
+        stand.wall.pass(hours(24));
+        let date = format!("2026-05-0{}T06:00:00|fired|published", day + 2);
+        serving.until("news", |log| log.contains(&date)).await;
+    }
+    let fired = serving.log("news").into_iter().filter(|line| line.contains("fired"));
+    let fired: Vec<String> = fired.map(|line| line[..10].to_string()).collect();
+    assert_eq!(fired, ["2026-05-02", "2026-05-03", "2026-05-04", "2026-05-05", "2027-05-02"]);
     serving.stop().await;
 }

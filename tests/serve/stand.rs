@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, Zone};
-use tidemill_pipeline::ledger::FiringRow;
+use tidemill_pipeline::ledger::{FiringRow, ScheduleRow};
 use tidemill_pipeline::mill::{Home, HomeOptions};
 use tidemill_pipeline::run::Stop;
 use tidemill_pipeline::serve::{
@@ -24,7 +24,6 @@ pub(super) struct Stand {
     pub(super) wall: Arc<Wall>,
     pub(super) post: Arc<Post>,
     pub(super) limits: Limits,
-    /// How often it looks whether an archive is back.
     pub(super) tend_every: Duration,
 }
 
@@ -39,8 +38,13 @@ pub(super) struct Serving {
 impl Stand {
     pub(super) fn at(time: &str) -> Self {
         let limits = Limits { parked: 0, away: Duration::from_secs(86_400) };
-        let tend_every = Duration::from_secs(30);
-        Self { folder: folder(), wall: Wall::at(time), post: Arc::default(), limits, tend_every }
+        Self {
+            folder: folder(),
+            wall: Wall::at(time),
+            post: Arc::default(),
+            limits,
+            tend_every: Duration::from_secs(30),
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -95,6 +99,11 @@ impl Serving {
             read.read_now(|read| FiringRow::newest(read, Some(pipeline), 100_000)).unwrap();
         rows.reverse();
         rows
+    }
+
+    pub(super) fn schedule(&self, pipeline: &str) -> ScheduleRow {
+        let row = self.home.ledger().read_now(|read| ScheduleRow::of(read, pipeline));
+        row.unwrap().unwrap()
     }
 
     pub(super) async fn order(&self, order: Order) -> Result<serde_json::Value> {

@@ -73,6 +73,7 @@ impl Place {
             .current_dir(self.folder.path())
             .env("TIDEMILL_HOME", self.home())
             .env_remove("TIDEMILL_ARCHIVE")
+            .env_remove("TIDEMILL_LOG_FORMAT")
             .env("TZ", "UTC")
             // Port 1 on loopback refuses at once: no test finds a model by accident.
             .env("OLLAMA_HOST", self.ollama.as_deref().unwrap_or("http://127.0.0.1:1"));

@@ -37,7 +37,7 @@ pub use open::Ledger;
 pub use parked::{ParkedFilter, ParkedItem};
 pub use pipelines::{Choices, PipelineRow};
 pub use runs::{RunRow, RunState};
-pub use schedules::ScheduleRow;
+pub use schedules::{ScheduleRow, server};
 pub use stale::{Done, Stale, StaleStep, Why};
 pub use status::PipelineStatus;
 pub use tx::{Read, Tx, quoted};

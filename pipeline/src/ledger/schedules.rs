@@ -4,6 +4,7 @@ use super::firings::{self, Candidate};
 use super::{Read, Tx};
 use crate::Result;
 use crate::clock::{CatchUp, Firing, Nominal, Timing, Zone, due, judged};
+use crate::mill::Owner;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -185,6 +186,28 @@ pub(crate) fn start_up(tx: &Tx<'_>, zone: Zone, now: DateTime<Utc>) -> Result<()
         firings::write(tx, row, candidates.collect(), now.timestamp_millis())?;
     }
     Ok(())
+}
+
+/// In `tm_meta`: the process that serves this home.
+const SERVER: &str = "server";
+
+/// The process that serves this home, if one does.
+///
+/// # Errors
+/// When the ledger refuses.
+pub fn server(read: &Read<'_>) -> Result<Option<Owner>> {
+    let sql = "SELECT value FROM tm_meta WHERE name = ?1";
+    let owner = read.one(sql, [SERVER], |row| super::tx::json::<Owner>(row, 0))?;
+    Ok(owner.filter(Owner::is_there))
+}
+
+/// Writes down which process serves this home; `None` when it ends.
+pub(crate) fn set_server(tx: &Tx<'_>, owner: Option<&Owner>) -> Result<()> {
+    let Some(owner) = owner else {
+        return tx.execute("DELETE FROM tm_meta WHERE name = ?1", [SERVER]).map(|_| ());
+    };
+    let sql = "INSERT INTO tm_meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2";
+    tx.execute(sql, params![SERVER, serde_json::to_string(owner)?]).map(|_| ())
 }
 
 /// Whether there is something to decide.

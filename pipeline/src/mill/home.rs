@@ -123,6 +123,12 @@ impl Home {
         &self.mill
     }
 
+    /// Where the log of a run lies, if somebody keeps one.
+    #[must_use]
+    pub fn log(&self, run: &str) -> PathBuf {
+        self.root.join("logs").join(format!("{run}.log"))
+    }
+
     /// The ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -1,13 +1,13 @@
 //! Who works on a run: told apart from one that was killed by boot, process and sign of life.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An owner that gave no sign of life for this long is taken for dead, in milliseconds.
 const SILENCE: i64 = 60_000;
 
 /// The process that works on a run, or did so last.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Owner {
     /// The machine's boot it ran in; another one now means that it is gone.
     pub boot: String,
@@ -31,11 +31,17 @@ impl Owner {
         Some(Self { boot: boot?, pid: pid?, beat_at: beat_at? })
     }
 
+    /// Whether this process is there, on this boot of this machine.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.boot == boot() && process_is_there(self.pid)
+    }
+
     /// Whether it is at work now, as far as can be told from here.
     #[must_use]
     pub fn is_alive(&self, now: DateTime<Utc>) -> bool {
         let silent = now.timestamp_millis().saturating_sub(self.beat_at);
-        self.boot == boot() && silent < SILENCE && process_is_there(self.pid)
+        silent < SILENCE && self.is_there()
     }
 }
 

@@ -6,7 +6,7 @@ use super::progress::{Event, Progress, Silent};
 use super::report::{OffloadReport, PruneReport, RunReport};
 use super::stop::{Stop, Urgency};
 use super::trial::{Trial, TrialReport};
-use super::{finish, gate, pulse};
+use super::{finish, gate, log, pulse};
 use crate::build::{Blueprint, Job};
 use crate::clock::Nominal;
 use crate::ledger::{RunState, items, pipelines, runs};
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use tracing::field::Empty;
 
 /// How a job is run.
 #[derive(Clone)]
@@ -66,10 +67,20 @@ impl Default for RunOptions {
 impl Home {
     /// Runs a job: goes on with its unfinished run if there is one, else begins a new one.
     ///
+    /// What is logged meanwhile is in a tracing span `run`. Once the run is known, the span's field
+    /// `run` has its id and `log` the file that a listener may keep its lines in.
+    ///
     /// # Errors
     /// Before anything is requested: a table that does not fit, an archive that was never
     /// initialised, a model that is not there. Later: whatever halts the run, or `interrupted`.
+    #[tracing::instrument(name = "run", skip_all, fields(pipeline = job.blueprint.name, run = Empty, log = Empty))]
     pub async fn run(self: &Arc<Self>, job: &Job, options: RunOptions) -> Result<RunReport> {
+        let ended = self.whole_run(job, options).await;
+        log::ended(&ended);
+        ended
+    }
+
+    async fn whole_run(self: &Arc<Self>, job: &Job, options: RunOptions) -> Result<RunReport> {
         let begun = self.clock().now();
         let blueprint = &job.blueprint;
         self.check_owner()?;
@@ -89,6 +100,7 @@ impl Home {
         let prepared = prepare(&scene, blueprint).await?;
         finish::missing_snapshots(&scene).await?;
         let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options, None).await?;
+        log::begun(self, &live.run.id, &live.run.id);
         finish::clear_abandoned(&scene).await?;
         scene.progress.event(&Event::Begun { run: &live.run.id, resumed, carried });
         tracing::info!(run = %live.run.id, pipeline = %scene.pipeline, resumed, carried, "run begun");
@@ -151,6 +163,7 @@ async fn flow(live: &Arc<Live>, job: &Job) -> Result<()> {
 }
 
 /// Takes one item through the flow, and publishes nothing of it; what its models answered stays.
+#[tracing::instrument(name = "run", skip_all, fields(pipeline = job.blueprint.name, run = Empty, log = Empty))]
 pub(super) async fn trial(
     home: &Arc<Home>,
     job: &Job,
@@ -171,6 +184,7 @@ pub(super) async fn trial(
     check_tables(&scene, blueprint).await?;
     let prepared = prepare(&scene, blueprint).await?;
     let (live, _, _) = begin(&scene, blueprint, prepared, &options, Some(trial)).await?;
+    log::begun(home, &live.run.id, &format!("{}-try", live.run.id));
     let whole = AbandonOnDrop(Arc::clone(&live));
     let flowed = flow(&live, job).await;
     drop(whole);

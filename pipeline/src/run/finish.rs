@@ -2,9 +2,10 @@
 
 use super::gate::Gate;
 use super::live::{Live, Scene};
+use super::log::in_run;
 use super::progress::Event;
 use super::report::{OffloadReport, PruneReport};
-use super::{offload, retention};
+use super::{log, offload, retention};
 use crate::ledger::clean::{Broom, sweep};
 use crate::ledger::{
     OffloadRow, Publishing, RunRow, RunState, memory, offloads, publish, write_snapshot,
@@ -32,6 +33,8 @@ pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
     crash::point("seal.begun");
     seal(live).await?;
     live.scene.progress.event(&Event::Phase("publish"));
+    // Last of all that is sealed: it tells of the rest.
+    log::seal(live).await?;
     publish_all(live).await
 }
 
@@ -42,9 +45,10 @@ async fn seal(live: &Arc<Live>) -> Result<()> {
     }
     for sink in 0..live.blueprint.files.len() {
         let sealing = Arc::clone(live);
-        let names: Vec<String> = tokio::task::spawn_blocking(move || seal_files(&sealing, sink))
-            .await
-            .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
+        let names: Vec<String> =
+            tokio::task::spawn_blocking(in_run(move || seal_files(&sealing, sink)))
+                .await
+                .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
         let dataset = live.blueprint.files[sink].dataset();
         names.iter().for_each(|name| live.add_artifact(dataset, name));
         crash::point("seal.file");
@@ -73,7 +77,7 @@ fn seal_files(live: &Arc<Live>, sink: usize) -> Result<Vec<String>> {
 /// Clears scratch of what runs left there that were given up.
 pub(crate) async fn clear_abandoned(scene: &Arc<Scene>) -> Result<()> {
     let home = Arc::clone(&scene.home);
-    tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(in_run(move || {
         for left in home.scratch().leftovers()? {
             let run = home.ledger().read_now(|read| RunRow::by_id(read, &left.run))?;
             if run.is_some_and(|run| run.state == RunState::Abandoned) {
@@ -82,7 +86,7 @@ pub(crate) async fn clear_abandoned(scene: &Arc<Scene>) -> Result<()> {
             }
         }
         Ok(())
-    })
+    }))
     .await
     .map_err(|e| Error::halt("clearing scratch failed").caused_by(e))?
 }
@@ -171,10 +175,10 @@ pub(crate) async fn missing_snapshots(scene: &Arc<Scene>) -> Result<()> {
     let folder = scene.home.scratch().folder(SNAPSHOTS, &name, &run.id);
     let (path, file) = (scene.home.ledger().path().to_path_buf(), format!("{name}.sqlite"));
     let target = folder.join(&file);
-    tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(in_run(move || {
         std::fs::create_dir_all(&folder)?;
         write_snapshot(&path, &tables, &target)
-    })
+    }))
     .await
     .map_err(|e| Error::halt("the snapshot failed").caused_by(e))??;
     crash::point("snapshot.written");

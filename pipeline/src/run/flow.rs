@@ -13,6 +13,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// The way from one step to the next.
 pub(crate) type Flow<T> = Receiver<Envelope<T>>;
@@ -230,7 +231,7 @@ where
 /// Work that goes on though nobody looks at it: it holds what other steps wait for, and this step
 /// looks at nothing while it waits to pass an item on.
 fn by_itself<T: Item>(bytes: usize, work: Task<T>) -> Task<T> {
-    let task = AbortOnDrop(tokio::spawn(async move { work.await.1 }));
+    let task = AbortOnDrop(tokio::spawn(async move { work.await.1 }.in_current_span()));
     Box::pin(async move { (bytes, task.await) })
 }
 

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::Instrument;
 
 /// So many small items may lie between two steps, or 16 MiB of larger ones.
 const PLACES: u32 = 256;
@@ -170,11 +171,12 @@ impl Live {
     /// Starts a task of the flow; an error of it halts the run.
     pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = Result<()>> + Send + 'static) {
         let live = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let task = async move {
             if let Err(error) = work.await {
                 live.halt(error);
             }
-        });
+        };
+        let task = tokio::spawn(task.in_current_span());
         let abort = task.abort_handle();
         self.aborts.lock().unwrap_or_else(PoisonError::into_inner).push(abort);
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
@@ -182,7 +184,7 @@ impl Live {
 
     /// Starts a task that ends with the run.
     pub(crate) fn accompany(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let abort = tokio::spawn(work).abort_handle();
+        let abort = tokio::spawn(work.in_current_span()).abort_handle();
         self.aborts.lock().unwrap_or_else(PoisonError::into_inner).push(abort);
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod flow;
 mod gate;
 mod keys;
 pub(crate) mod live;
+mod log;
 mod offload;
 mod outcome;
 pub mod progress;
@@ -26,6 +27,7 @@ pub(crate) mod work;
 
 pub use execute::RunOptions;
 pub use gate::{Gate, open_gate};
+pub use log::in_run;
 pub use progress::{Event, Progress, Silent};
 pub use report::{Counts, OffloadReport, PruneLine, PruneReport, Pulse, RunReport};
 pub use retention::{apply, decide};

@@ -1,6 +1,7 @@
 //! Work on an archive happens on a thread of its own that is never joined: a disk that hangs must
 //! not hang the mill.
 
+use super::log::in_run;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -24,13 +25,13 @@ pub(crate) async fn run<T: Send + 'static>(
     let (tell, mut told) = oneshot::channel();
     std::thread::Builder::new()
         .name("tier".into())
-        .spawn(move || {
+        .spawn(in_run(move || {
             let beat = || {
                 beaten.fetch_add(1, Relaxed);
             };
             // Nobody listens only when this thread was given up.
             let _ = tell.send(work(&beat));
-        })
+        }))
         .map_err(|e| Error::wait("no thread for the archive").caused_by(e))?;
 
     let (mut seen, mut quiet) = (0, Duration::ZERO);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 /// The longest that a step is left alone before it is looked at again.
 const LOOK: Duration = Duration::from_secs(15);
@@ -158,7 +159,7 @@ async fn attempt_once<In: Item, S: Stage<In>>(
         }
         Ok(Worked { item, output, input: hash })
     };
-    let task = AbortOnDrop(tokio::spawn(guarded(work)));
+    let task = AbortOnDrop(tokio::spawn(guarded(work).in_current_span()));
     let patience =
         Patience { live, no, key: &envelope.key, limit: knobs.timeout, signs: Some(signs) };
     patience.wait(task).await

@@ -15,8 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 
-/// How often an owner looks for orders, and how often who gave one looks for the answer.
-const LOOK: Duration = Duration::from_millis(300);
+/// How often an owner looks for orders.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How often who gave an order looks for the answer.
+const ASK: Duration = Duration::from_millis(200);
 
 /// Every so many looks the letter box is opened though nobody seems to have written.
 const SURE: u64 = 10;
@@ -184,7 +187,7 @@ pub async fn give(
             Reply::Taken => asked.run()?.iter().for_each(&mut follow),
             Reply::Unseen => {}
         }
-        tokio::time::sleep(LOOK).await;
-        waited += LOOK;
+        tokio::time::sleep(ASK).await;
+        waited += ASK;
     }
 }

@@ -4,7 +4,7 @@ use super::roster::Roster;
 use super::{Mute, Notify, tick};
 use crate::clock::Zone;
 use crate::ledger::{FiringRow, ScheduleRow, schedules};
-use crate::mill::Home;
+use crate::mill::{Home, Owner};
 use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
 use crate::{Result, crash};
@@ -18,9 +18,6 @@ use tokio::task::JoinHandle;
 
 /// The clock is read at least so often: it may have been set, and the machine may have slept.
 const STEP: Duration = Duration::from_secs(30);
-
-/// How often it looks whether an archive is there again.
-const TEND: Duration = Duration::from_secs(30);
 
 /// While it ends, a sign of life comes so often.
 const ALIVE: Duration = Duration::from_secs(10);
@@ -54,10 +51,10 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// An archive that takes precedence over those of the jobs.
     pub archive: Option<PathBuf>,
-    /// How often it looks whether an archive is there again that files wait for.
-    pub tend_every: Duration,
     /// Who is told how runs go.
     pub tell: Tell,
+    /// How often it looks whether an archive is there again.
+    pub tend_every: Duration,
     /// Called whenever the server has looked at the clock: it is alive.
     pub beat: Arc<dyn Fn() + Send + Sync>,
     /// The switch that stops it: drain lets the runs finish what is in hand.
@@ -73,8 +70,8 @@ impl ServeOptions {
             notify: Arc::new(Mute),
             limits: Limits::default(),
             archive: None,
-            tend_every: TEND,
             tell: Arc::new(|_| Arc::new(Silent)),
+            tend_every: Duration::from_secs(30),
             beat: Arc::new(|| {}),
             stop: Stop::default(),
         }
@@ -130,7 +127,7 @@ impl Server {
     /// the way are logged and tried again.
     ///
     /// # Errors
-    /// None so far: whoever serves goes on.
+    /// When the ledger refuses at the end.
     pub async fn run(self: &Arc<Self>) -> Result<()> {
         let _beside = Beside([
             tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
@@ -163,7 +160,7 @@ impl Server {
                 () = tokio::time::sleep(ALIVE) => (self.with.beat)(),
             }
         }
-        Ok(())
+        self.home.ledger().commit(|tx| schedules::set_server(tx, None)).await
     }
 
     /// Decides what is due, lets it be worked on, and says how long nothing will be.
@@ -211,6 +208,7 @@ impl Server {
                 if has_code {
                     schedules::keep_code(tx, &names, now.timestamp_millis())?;
                 }
+                schedules::set_server(tx, Some(&Owner::me(now)))?;
                 schedules::start_up(tx, zone, now)
             })
             .await

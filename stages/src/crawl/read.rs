@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tidemill_pipeline::ledger::Tx;
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Context, Emit, Error, Fingerprint, Result, Sent, Verdict, Yielded};
 use url::Url;
 
@@ -302,5 +303,5 @@ fn spot(url: &Url, depth: u32, role: Role, found_on: Option<&str>) -> Spot {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await?
+    tokio::task::spawn_blocking(in_run(work)).await?
 }

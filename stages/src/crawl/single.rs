@@ -5,6 +5,7 @@ use crate::feed::{parse, seed};
 use crate::fetch::private::is_private_host;
 use crate::fetch::sniff::{Kind, sniff};
 use crate::fetch::{Ask, Fetcher, Page, Visit, Visited};
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Context, Error, Result, ResultExt, Yielded};
 use url::Url;
 
@@ -19,8 +20,8 @@ pub(super) async fn single(crawl: &Crawl, what: &str, cx: &Context) -> Result<Yi
     let base = Url::parse(&visited.page.final_url)?;
     let visited = match sniff(visited.page.content_type.as_deref(), &visited.body) {
         Kind::Feed => {
-            let entries =
-                tokio::task::spawn_blocking(move || parse::parse(&visited.body, &base)).await??;
+            let read = in_run(move || parse::parse(&visited.body, &base));
+            let entries = tokio::task::spawn_blocking(read).await??;
             let newest = entries.entries.into_iter().next().ok_or_else(|| {
                 Error::halt("the feed has no entry").because("empty_feed").help("name a page")
             })?;

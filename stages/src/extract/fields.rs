@@ -5,6 +5,7 @@ use crate::fetch::{Page, decode};
 use scraper::{Html, Selector};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, Stage, Step};
 
 /// The fields of one page, by name; a field that selects several elements holds them all.
@@ -125,7 +126,7 @@ impl Stage<Page> for Select {
             let text = decode(&body, page.content_type.as_deref()).text;
             this.read(&text, &page.final_url)
         };
-        Ok(tokio::task::spawn_blocking(read).await?)
+        Ok(tokio::task::spawn_blocking(in_run(read)).await?)
     }
 
     fn input(&self, page: &Page) -> Fingerprint {

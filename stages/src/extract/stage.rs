@@ -3,6 +3,7 @@
 use super::article::article;
 use super::document::Document;
 use crate::fetch::Page;
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, ResultExt, Stage, Step};
 use url::Url;
 
@@ -70,10 +71,11 @@ pub(super) async fn body_of(page: &Page, cx: &Context) -> Result<Vec<u8>> {
 /// Runs the parser on a thread with a deep stack; a panic there parks the page.
 async fn deep<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (tell, told) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().name("extract".into()).stack_size(STACK).spawn(move || {
+    let parse = in_run(move || {
         // Nobody listens only when the run was stopped.
         let _ = tell.send(work());
-    })?;
+    });
+    std::thread::Builder::new().name("extract".into()).stack_size(STACK).spawn(parse)?;
     told.await.unwrap_or_else(|_| {
         Err(Error::park("the extractor panicked on this page")
             .because("extractor_panicked")

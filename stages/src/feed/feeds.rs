@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{
     Context, Emit, Error, Fingerprint, Result, Sent, Source, Step, Verdict, Yielded,
 };
@@ -151,7 +152,8 @@ impl Source for Feed {
         let Visit::New(visited) = visit else { return named(what) };
         let Visited { page, body, .. } = *visited;
         let base = page.final_url.parse().unwrap_or(url);
-        let entries = tokio::task::spawn_blocking(move || parse::parse(&body, &base)).await??;
+        let read = in_run(move || parse::parse(&body, &base));
+        let entries = tokio::task::spawn_blocking(read).await??;
         match entries.entries.into_iter().next() {
             Some(entry) => Ok(yielded(entry, &page.url)),
             None => Err(Error::halt(format!("{} has no entry", page.url)).because("empty_feed")),
@@ -178,8 +180,8 @@ impl Feed {
         };
         let Visited { page, note, body } = *visited;
         let base = page.final_url.parse().unwrap_or(url.clone());
-        let entries =
-            tokio::task::spawn_blocking(move || parse::parse(&body, &base)).await??.entries;
+        let read = in_run(move || parse::parse(&body, &base));
+        let entries = tokio::task::spawn_blocking(read).await??.entries;
         let (entries, skipped, secret) = part(entries, before.as_ref());
         if secret > 0 {
             cx.say(format!(

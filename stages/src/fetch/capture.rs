@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidemill_pipeline::clock::Clock;
 use tidemill_pipeline::ledger::{Ledger, Tx};
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Blob, Context, Error, Fingerprint, Result, ResultExt};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Instrument;
 
 /// The dataset that the fetcher owns.
 pub(crate) const DATASET: &str = "raw_scrapes";
@@ -58,7 +60,7 @@ impl Archivist {
         let (ledger, clock) = (cx.ledger().clone(), Arc::clone(cx.clock()));
         let open = Open { folder, number, run: run.id, run_no: no, ledger, clock };
         let part = open.part(end, cx.now()).await?;
-        let worker = tokio::spawn(open.work(part, jobs));
+        let worker = tokio::spawn(open.work(part, jobs).in_current_span());
         Ok(Self { queue, worker })
     }
 
@@ -236,7 +238,7 @@ fn index(path: &Path, name: &str) -> Result<Vec<Line>> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.or_halt().doing("working on the WARC file")?
+    tokio::task::spawn_blocking(in_run(work)).await.or_halt().doing("working on the WARC file")?
 }
 
 /// One archivist per run at work, opened by the first who needs it.

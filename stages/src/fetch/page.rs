@@ -2,6 +2,7 @@
 
 use crate::warc;
 use serde::{Deserialize, Serialize};
+use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Blob, Context, Error, Fingerprint, Result};
 
 /// An address to fetch.
@@ -48,10 +49,10 @@ impl Page {
     pub async fn read_body(&self, cx: &Context) -> Result<Vec<u8>> {
         let member = cx.read_blob(&self.body).await?;
         let expected = self.body.blake3;
-        let body = tokio::task::spawn_blocking(move || -> Result<Vec<u8>> {
+        let body = tokio::task::spawn_blocking(in_run(move || -> Result<Vec<u8>> {
             let record = warc::decode(&member)?;
             Ok(warc::http(&record)?.body)
-        })
+        }))
         .await??;
         if Fingerprint::of_bytes(&body) == expected {
             return Ok(body);
