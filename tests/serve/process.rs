@@ -68,8 +68,14 @@ fn until(place: &Place, sql: &str, wanted: &str) {
     }
 }
 
-/// What became of the times of a schedule, and of the run of each: `decision outcome state attempt`.
+/// What became of the times that were not skipped, and of the run of each: `decision outcome state
+/// attempt`.
 const FIRINGS: &str = "SELECT coalesce(group_concat(line, ', '), '') FROM (
        SELECT f.decision || ' ' || coalesce(f.outcome, '-') ||
               coalesce(' ' || r.state || ' ' || r.attempt, '') AS line
-         FROM tm_firings f LEFT JOIN tm_runs r USING (firing_no) ORDER BY f.firing_no, r.run_no)";
+         FROM tm_firings f LEFT JOIN tm_runs r USING (firing_no)
+        WHERE f.decision <> 'skipped' ORDER BY f.firing_no, r.run_no)";
+
+/// How many runs are published.
+const PUBLISHED: &str =
+    "SELECT CAST(count(*) AS TEXT) FROM tm_runs WHERE state IN ('published', 'finished')";

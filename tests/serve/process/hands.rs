@@ -1,14 +1,11 @@
 //! Many hands: what is asked of a server from another terminal, and what comes of it.
 
 use super::child::Child;
-use super::{SOME_DAY, held, pages, remember, serve, until};
+use super::{PUBLISHED, SOME_DAY, held, pages, remember, serve, until};
 use crate::support::fake_web::{FakeWeb, Fault};
 use crate::support::program::{Place, files};
 use serde_json::Value;
 use tidemill_pipeline::clock::{Clock as _, SystemClock};
-
-const PUBLISHED: &str =
-    "SELECT CAST(count(*) AS TEXT) FROM tm_runs WHERE state IN ('published', 'finished')";
 
 /// How many requests were made, and have an answer.
 const ORDERS: &str = "SELECT count(*) || ' ' || count(answer) FROM tm_requests";

@@ -23,7 +23,7 @@ fn a_run_whose_server_was_killed_goes_on_within_two_seconds() {
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
     gate.open();
-    until(&place, FIRINGS, "fired published finished 2, skipped -");
+    until(&place, FIRINGS, "fired published finished 2");
     assert_eq!(place.count("SELECT count(*) FROM digests"), 2);
     assert_eq!(place.count("SELECT count(DISTINCT url) FROM digests"), 2);
     assert_eq!(web.hits("/articles/2"), 1, "what was captured is not fetched again");
@@ -61,22 +61,5 @@ fn a_run_that_a_person_began_is_brought_to_its_end_by_the_server() {
     until(&place, STATE, "running 2");
     gate.open();
     until(&place, STATE, "finished 2");
-    serving.stop();
-}
-
-#[test]
-fn a_run_that_kills_its_server_again_and_again_is_left_to_a_person() {
-    let ((web, gate), place) = (held(), Place::new());
-    remember(&place, "news", &pages(&web), &AT_STARTUP);
-    for attempt in 1..=5 {
-        let serving = serve(&place, &[]);
-        until(&place, STATE, &format!("running {attempt}"));
-        serving.kill();
-    }
-    let serving = serve(&place, &[]);
-    assert_eq!(place.texts(STATE), ["interrupted 5"]);
-    gate.open();
-    place.json(0, &["run", "news"]);
-    until(&place, STATE, "finished 6");
     serving.stop();
 }
