@@ -6,6 +6,7 @@ use super::stand::{Stand, hours};
 use crate::support::program::files;
 use std::path::Path;
 use std::time::Duration;
+use tidemill_pipeline::run::open_gate;
 use tidemill_pipeline::testing::rows;
 use tidemill_pipeline::tier::{self, Init, atomic::rename};
 use tidemill_pipeline::{Archive, Mill, Pipeline};
@@ -66,4 +67,22 @@ async fn files_that_wait_go_to_an_archive_that_comes_back_without_a_run() {
     assert_eq!(serving.log("pond").len(), 2, "no run was needed for it");
     assert_eq!(stand.post.told(), [""; 0], "it was not away for long");
     serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelines_that_begin_at_the_same_moment_in_a_new_home_find_one_archive() {
+    for _ in 0..20 {
+        let stand = Stand::at("2026-05-01T10:00:00Z");
+        let home = stand.open();
+        let look = || {
+            let home = std::sync::Arc::clone(&home);
+            tokio::spawn(async move { open_gate(&home, &Archive::at("archive"), None).await })
+        };
+        let looks = [(); 8].map(|()| look());
+        let mut ids = std::collections::BTreeSet::new();
+        for look in looks {
+            ids.insert(look.await.unwrap().unwrap().tier.unwrap().id);
+        }
+        assert_eq!(ids.len(), 1);
+    }
 }
