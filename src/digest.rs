@@ -18,6 +18,9 @@ use tidemill_stages::sqlite::Table;
 /// The pipeline's name, and with it the name of its folders in the archive.
 pub const NAME: &str = "digest";
 
+/// Its table.
+pub const TABLE: &str = "digests";
+
 /// How a home names the kind of job.
 pub const KIND: &str = "digest";
 
@@ -142,7 +145,7 @@ pub fn job(options: &DigestOptions) -> Job {
     pipeline
         .save(HtmlPage::dataset("llm_summaries"))
         .map(digest)
-        .store(Table::named("digests").keyed_by("url"))
+        .store(Table::named(TABLE).keyed_by("url"))
         .offload(
             Archive::at("archive")
                 .increments(Keep::forever())

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::time::Duration;
 use tidemill_pipeline::clock::{Clock, SystemClock, Timing};
-use tidemill_pipeline::ledger::{JobRow, ScheduleRow};
+use tidemill_pipeline::ledger::{JobRow, PipelineRow, ScheduleRow};
 use tidemill_pipeline::mill::Planned;
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::tier::{self, Presence};
@@ -111,6 +111,7 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
 
 /// Lets the home remember the job; `serve` runs it.
 async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Result<Outcome> {
+    check_name(flags, &options.name).await?;
     let place = home::place(flags, None)?;
     let archive = flags.archive.as_deref().map(std::path::absolute).transpose()?;
     if let Some(root) = &archive
@@ -153,6 +154,20 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
         &json!({ "pipeline": options.name, "schedule": text, "zone": zone.name(), "next": next, "replaced": done["replaced"] }),
     )?;
     Ok(Outcome::Done)
+}
+
+/// Refuses the name of a pipeline that is none of ours: its tables and its memory are its own.
+async fn check_name(flags: &Flags, name: &str) -> Result<()> {
+    let Ok(home) = home::peek(flags, None) else { return Ok(()) }; // a home that is made now
+    let wanted = name.to_string();
+    let rows = home.ledger().read(PipelineRow::all).await?;
+    let other = rows.iter().find(|row| row.name == wanted);
+    if other.is_none_or(|row| row.tables.is_empty() || row.tables == [digest::TABLE]) {
+        return Ok(());
+    }
+    Err(Error::halt(format!("`{name}` is another pipeline of this home"))
+        .because("bad_name")
+        .help("give the job another name with --name"))
 }
 
 async fn forget(flags: &Flags, name: &str) -> Result<Outcome> {

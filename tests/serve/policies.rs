@@ -1,5 +1,6 @@
 //! Times that were missed, that come while a run is at work, or whose run fails: as the policy says.
 
+use super::pond::{Fish, Pond};
 use super::stand::{Stand, hours};
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -246,16 +247,35 @@ async fn a_schedule_that_changes_owes_what_it_missed_and_begins_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_takes_too_long_is_stopped_and_goes_on_the_next_time() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
+    // It never ends by itself: what is in hand hangs until it is let go.
     let gate = Arc::new(Semaphore::new(0));
-    let job = held("news", &gate);
-    let serving = stand.serve(mill().daily("12:30", job).timeout(Duration::from_millis(50))).await;
+    let pond = Pond::default();
+    pond.fill(pond.shoal(1));
+    let hung = Arc::clone(&gate);
+    let job =
+        Pipeline::named("news").read(pond.clone()).map_with(hung, |gate, fish: Fish| async move {
+            gate.acquire().await.or_halt()?.forget();
+            Ok(fish)
+        });
+    let serving = stand.serve(mill().daily("12:30", job).timeout(Duration::from_millis(300))).await;
+    gate.add_permits(1);
     stand.wall.pass(hours(1));
-    // What is in hand is finished first: here it is, as soon as the gate opens.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    serving.until("news", |log| log.len() == 1).await;
+    // One is through, one is in hand when the time is up, and one has not begun.
+    tokio::time::sleep(Duration::from_millis(400)).await;
     gate.add_permits(1);
     serving.settled("news", 1).await;
-    let log = serving.log("news");
-    assert!(log[0].contains("longer than") || log[0].ends_with("published"), "{log:?}");
+    assert!(serving.log("news")[0].contains("longer than"), "{:?}", serving.log("news"));
+    stand.post.count(1).await;
+    assert!(stand.post.told()[0].contains("run_timeout"), "{:?}", stand.post.told());
+
+    gate.add_permits(100);
+    stand.wall.pass(hours(24));
+    serving.settled("news", 2).await;
+    assert!(serving.log("news")[1].ends_with("fired|published"), "{:?}", serving.log("news"));
+    let runs = "SELECT dt, state, attempt FROM tm_runs ORDER BY run_no";
+    let rows = tidemill_pipeline::testing::rows(serving.home.ledger().path(), runs).unwrap();
+    assert_eq!(rows, ["2026-05-01|finished|2", "2026-05-02|finished|1"]);
     serving.stop().await;
 }
 

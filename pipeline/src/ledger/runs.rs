@@ -340,6 +340,12 @@ pub(crate) fn halt(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
     .map(|_| ())
 }
 
+/// A person, or a bound, stopped the run: the next one goes on with it.
+pub(crate) fn stop(tx: &Tx<'_>, run_no: i64) -> Result<()> {
+    let sql = "UPDATE tm_runs SET state = 'interrupted' WHERE run_no = ?1 AND state = 'running'";
+    tx.execute(sql, params![run_no]).map(|_| ())
+}
+
 /// Saves the source's cursor within the run.
 pub(crate) fn set_cursor(tx: &Tx<'_>, run_no: i64, cursor: &str) -> Result<()> {
     tx.execute("UPDATE tm_runs SET cursor = ?2 WHERE run_no = ?1", params![run_no, cursor])

@@ -175,11 +175,19 @@ pub(crate) fn pause(
 }
 
 /// The program starts: schedules that run at that moment do.
-pub(crate) fn start_up(tx: &Tx<'_>, zone: Zone, now: DateTime<Utc>) -> Result<()> {
+pub(crate) fn start_up(
+    tx: &Tx<'_>,
+    known: &[String],
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let offset = Some(zone.ahead(now));
     let scheduled_for = Nominal { local: zone.local(now), offset };
     let firing = Firing { scheduled_for, fire_at: now };
-    for row in ScheduleRow::all(tx)?.iter().filter(|row| row.timing.schedule.is_startup()) {
+    for row in ScheduleRow::all(tx)?
+        .iter()
+        .filter(|row| row.timing.schedule.is_startup() && known.contains(&row.pipeline))
+    {
         let decisions = judged(CatchUp::None, None, &[firing], now);
         let candidates =
             decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });

@@ -9,7 +9,7 @@ use super::trial::{Trial, TrialReport};
 use super::{finish, gate, log, pulse};
 use crate::build::{Blueprint, Job};
 use crate::clock::Nominal;
-use crate::ledger::{RunState, items, pipelines, runs};
+use crate::ledger::{RunState, firings, items, pipelines, runs};
 use crate::mill::Home;
 use crate::{Error, Result};
 use chrono::{DateTime, Days, Utc};
@@ -89,6 +89,11 @@ impl Home {
         if options.stop.urgency() > Urgency::Go {
             return Err(not_begun()); // it was stopped while it waited for its turn
         }
+        if let Some(no) = options.firing
+            && self.ledger().read(move |read| firings::is_published(read, no)).await?
+        {
+            return Err(has_its_run()); // while this one waited for its turn
+        }
         let gate = match &blueprint.archive {
             Some(archive) => {
                 Some(gate::open_gate(self, archive, options.archive.as_deref()).await?)
@@ -147,6 +152,12 @@ impl Home {
         let (report, _) = finish::archive(&scene, Some(&gate)).await?;
         Ok(Some(report))
     }
+}
+
+fn has_its_run() -> Error {
+    Error::halt("this time of the schedule has its run")
+        .because("has_its_run")
+        .help("`schedule log` shows which; `run` without --at runs now")
 }
 
 fn not_begun() -> Error {
@@ -325,6 +336,7 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
     let run_no = live.run.no;
     live.ledger().flush().await?;
     let (counts, _) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
+    live.ledger().commit(move |tx| runs::stop(tx, run_no)).await?;
     let through = match counts.done {
         1 => "1 item is through".to_string(),
         n => format!("{n} items are through"),

@@ -10,6 +10,7 @@ mod tell;
 mod tend;
 mod tick;
 mod work;
+mod workers;
 mod yields;
 
 pub use notice::{Mute, Notice, NoticeKind, Notify};

@@ -1,6 +1,7 @@
 //! The server: it watches the clock, the letter box and the archives until it is told to stop.
 
 use super::roster::Roster;
+use super::workers::Workers;
 use super::{Mute, Notify, tick};
 use crate::clock::Zone;
 use crate::ledger::{FiringRow, ScheduleRow, schedules};
@@ -9,9 +10,8 @@ use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
 use crate::{Result, crash};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify as Bell;
 use tokio::task::JoinHandle;
@@ -53,8 +53,6 @@ pub struct ServeOptions {
     pub archive: Option<PathBuf>,
     /// Who is told how runs go.
     pub tell: Tell,
-    /// How often it looks whether an archive is there again.
-    pub tend_every: Duration,
     /// Called whenever the server has looked at the clock: it is alive.
     pub beat: Arc<dyn Fn() + Send + Sync>,
     /// The switch that stops it: drain lets the runs finish what is in hand.
@@ -71,7 +69,6 @@ impl ServeOptions {
             limits: Limits::default(),
             archive: None,
             tell: Arc::new(|_| Arc::new(Silent)),
-            tend_every: Duration::from_secs(30),
             beat: Arc::new(|| {}),
             stop: Stop::default(),
         }
@@ -89,8 +86,7 @@ impl std::fmt::Debug for ServeOptions {
 pub struct Server {
     pub(super) home: Arc<Home>,
     pub(super) with: ServeOptions,
-    /// One worker for each pipeline that has something to do.
-    workers: Mutex<HashMap<String, JoinHandle<()>>>,
+    pub(super) workers: Workers,
     /// Rung when something changed before the next look at the clock.
     pub(super) bell: Arc<Bell>,
     /// Rung when a notice was written down.
@@ -107,7 +103,7 @@ impl Server {
         Ok(Arc::new(Self {
             home: Arc::clone(home),
             with,
-            workers: Mutex::default(),
+            workers: Workers::default(),
             bell: Arc::default(),
             post: Bell::default(),
         }))
@@ -149,7 +145,7 @@ impl Server {
             }
         }
         let ended = async {
-            self.joined().await;
+            self.workers.joined().await;
             self.home.answered().await;
         };
         tokio::pin!(ended);
@@ -165,19 +161,24 @@ impl Server {
 
     /// Decides what is due, lets it be worked on, and says how long nothing will be.
     async fn look(self: &Arc<Self>) -> Result<Duration> {
-        tick(&self.home).await?;
+        self.workers.sweep();
+        let names = self.with.roster.names(&self.home).await?;
+        tick(&self.home, &names).await?;
         crash::point("serve.decided");
         let (open, rows) = self
             .home
             .ledger()
             .read(|read| Ok((FiringRow::open(read)?, ScheduleRow::all(read)?)))
             .await?;
+        // What this program does not have is another program's business.
+        let open = open.into_iter().filter(|firing| names.contains(&firing.pipeline));
+        let rows = rows.iter().filter(|row| names.contains(&row.pipeline));
         let now = self.home.clock().now();
-        let (later, due): (Vec<_>, Vec<_>) = open.into_iter().partition(|firing| firing.waits(now));
+        let (later, due): (Vec<_>, Vec<_>) = open.partition(|firing| firing.waits(now));
         due.iter().for_each(|firing| self.employ(&firing.pipeline));
         let tries = later.iter().filter_map(|firing| firing.next_try_at);
         let tries = tries.filter_map(DateTime::from_timestamp_millis);
-        let times = rows.iter().filter_map(ScheduleRow::wakes_at);
+        let times = rows.filter_map(ScheduleRow::wakes_at);
         Ok(times.chain(tries).map(|at| until(now, at)).fold(STEP, Duration::min))
     }
 
@@ -196,6 +197,7 @@ impl Server {
             .filter_map(|planned| Some((planned.job.name().to_string(), planned.timing.clone()?)))
             .collect();
         let has_code = !self.with.roster.code().is_empty();
+        let known = self.with.roster.names(&self.home).await?;
         let (now, zone): (_, Zone) = (self.home.clock().now(), self.home.zone());
         self.home
             .ledger()
@@ -209,30 +211,14 @@ impl Server {
                     schedules::keep_code(tx, &names, now.timestamp_millis())?;
                 }
                 schedules::set_server(tx, Some(&Owner::me(now)))?;
-                schedules::start_up(tx, zone, now)
+                schedules::start_up(tx, &known, zone, now)
             })
             .await
     }
 
-    /// Lets this pipeline's work be done, unless somebody is at it.
+    /// Lets this pipeline's work be done, if this program has it.
     pub(super) fn employ(self: &Arc<Self>, pipeline: &str) {
-        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        if workers.get(pipeline).is_some_and(|worker| !worker.is_finished()) {
-            return;
-        }
-        let (server, name) = (Arc::clone(self), pipeline.to_string());
-        workers.insert(pipeline.to_string(), tokio::spawn(server.work(name)));
-    }
-
-    /// Returns when no worker is at work any more.
-    async fn joined(&self) {
-        let workers =
-            std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
-        for (pipeline, worker) in workers {
-            if let Err(error) = worker.await {
-                tracing::error!(pipeline, %error, "a worker failed");
-            }
-        }
+        self.workers.employ(pipeline, Arc::clone(self).work(pipeline.to_string()));
     }
 
     /// A switch for one run: turned when the server's is. A run that halts turns only its own.

@@ -5,28 +5,37 @@ use crate::ledger::{Read, ScheduleRow, schedules};
 use crate::mill::Home;
 use chrono::{DateTime, Utc};
 
-/// Decides everything that is due now, each nominal time once. What gets a run is left in the
-/// ledger for those who run it. Nothing is written when nothing is due.
+/// Decides everything of these pipelines that is due now, each nominal time once. What gets a run is
+/// left in the ledger for those who run it. Nothing is written when nothing is due.
 ///
 /// # Errors
 /// When the ledger refuses.
-pub async fn tick(home: &Home) -> Result<()> {
-    let now = home.clock().now();
-    if !home.ledger().read(move |read| any_due(read, now)).await? {
+pub async fn tick(home: &Home, pipelines: &[String]) -> Result<()> {
+    let (now, names) = (home.clock().now(), pipelines.to_vec());
+    let due = home.ledger().read(move |read| due(read, &names, now)).await?;
+    if due.is_empty() {
         return Ok(());
     }
     home.ledger()
         .transaction(move |tx| {
-            ScheduleRow::all(tx)?.iter().try_for_each(|row| schedules::decide(tx, row, now))
+            for name in &due {
+                // As it is now: it may have been paused or changed since.
+                if let Some(row) = ScheduleRow::of(tx, name)? {
+                    schedules::decide(tx, &row, now)?;
+                }
+            }
+            Ok(())
         })
         .await
 }
 
-fn any_due(read: &Read<'_>, now: DateTime<Utc>) -> Result<bool> {
-    for row in ScheduleRow::all(read)? {
+/// The pipelines of whose schedules something is to be decided.
+fn due(read: &Read<'_>, names: &[String], now: DateTime<Utc>) -> Result<Vec<String>> {
+    let mut due = Vec::new();
+    for row in ScheduleRow::all(read)?.into_iter().filter(|row| names.contains(&row.pipeline)) {
         if schedules::is_due(read, &row, now)? {
-            return Ok(true);
+            due.push(row.pipeline);
         }
     }
-    Ok(false)
+    Ok(due)
 }

@@ -27,10 +27,12 @@ enum Found {
 }
 
 impl Server {
-    /// Lets runs go on that were killed at work, each pipeline in its own worker.
+    /// Lets runs go on that were killed at work, each pipeline in its own worker. Later ones are not
+    /// looked for: who is served cannot be killed alone.
     pub(super) async fn wake_sleepers(self: &Arc<Self>) -> Result<()> {
         for name in self.with.roster.names(&self.home).await? {
-            if self.orphan(&name).await?.is_some() {
+            if let Some(orphan) = self.orphan(&name).await? {
+                self.workers.orphan(orphan);
                 self.employ(&name);
             }
         }
@@ -41,8 +43,9 @@ impl Server {
     pub(super) async fn work(self: Arc<Self>, pipeline: String) {
         while self.with.stop.urgency() == Urgency::Go {
             match self.work_once(&pipeline).await {
-                Ok(Found::Done) => {}
-                Ok(Found::Nothing) => return,
+                Ok(Found::Done) => self.bell.notify_one(),
+                Ok(Found::Nothing) if self.workers.may_leave(&pipeline) => return,
+                Ok(Found::Nothing) => {}
                 Err(error) => {
                     tracing::error!(pipeline, %error, "the worker of this pipeline met an error");
                     self.home.mend_when_idle();
@@ -53,7 +56,7 @@ impl Server {
     }
 
     async fn work_once(self: &Arc<Self>, pipeline: &str) -> Result<Found> {
-        if let Some(orphan) = self.orphan(pipeline).await? {
+        if let Some(orphan) = self.workers.take_orphan(pipeline) {
             self.resume(pipeline, &orphan).await?;
             return Ok(Found::Done);
         }
@@ -64,7 +67,6 @@ impl Server {
             return Ok(Found::Nothing); // the server comes back when it is time
         }
         self.carry_out_firing(&firing).await?;
-        self.bell.notify_one();
         Ok(Found::Done)
     }
 
@@ -92,17 +94,20 @@ impl Server {
         if let Some(firing) = firing {
             return self.carry_out_firing(&firing).await;
         }
+        let Err(error) = self.go_on(pipeline, orphan).await else { return Ok(()) };
+        if self.with.stop.urgency() > Urgency::Go {
+            return Ok(());
+        }
+        tracing::error!(pipeline, %error, "the resumed run failed");
+        self.told_failure(pipeline, Some(&orphan.id), &error).await
+    }
+
+    async fn go_on(self: &Arc<Self>, pipeline: &str, orphan: &RunRow) -> Result<RunReport> {
         let scheduled_for = orphan.scheduled_for.parse::<Nominal>().ok();
         let planned = self.with.roster.find(&self.home, pipeline).await?;
         let (stop, _forward) = self.stop_of_one();
         let options = RunOptions { scheduled_for, stop, ..self.options(&planned) };
-        if let Err(error) = self.home.run(&planned.job, options).await
-            && error.reason() != "interrupted"
-        {
-            tracing::error!(pipeline, %error, "the resumed run failed");
-            self.told_failure(pipeline, Some(&orphan.id), &error).await?;
-        }
-        Ok(())
+        self.home.run(&planned.job, options).await
     }
 
     async fn carry_out_firing(self: &Arc<Self>, firing: &FiringRow) -> Result<()> {
@@ -110,14 +115,19 @@ impl Server {
         if self.home.ledger().read(move |read| firings::is_published(read, no)).await? {
             return self.end(firing, "published").await; // it was killed before it could say so
         }
+        let (timeout, retries) = self.bounds(&firing.pipeline).await?;
+        if firing.tries >= retries + ATTEMPTS {
+            return self.failed(firing, 0, killed_again_and_again(firing.tries)).await;
+        }
         self.home.ledger().commit(move |tx| firings::begin(tx, no)).await?;
         crash::point("serve.begun");
-        let (timeout, retries) = self.bounds(&firing.pipeline).await?;
         match self.run_for(firing, timeout).await {
             Ok(report) => {
                 self.end(firing, "published").await?;
                 self.told_success(&report).await
             }
+            // Somebody ran it by hand while this waited for its turn.
+            Err(error) if error.reason() == "has_its_run" => self.end(firing, "published").await,
             Err(error) if self.with.stop.urgency() > Urgency::Go => {
                 // The next server goes on with it.
                 tracing::info!(pipeline = firing.pipeline, %error, "stopped");
@@ -210,6 +220,12 @@ impl Server {
             () = self.with.stop.reached(Urgency::Drain) => {}
         }
     }
+}
+
+fn killed_again_and_again(tries: u32) -> Error {
+    Error::halt(format!("the run was begun {tries} times and never came to its end"))
+        .because("killed_again_and_again")
+        .help("look at `runs logs` and at the machine's memory; `run` goes on with it by hand")
 }
 
 fn took_too_long(most: Duration) -> Error {
