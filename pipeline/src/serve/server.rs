@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 /// The clock is read at least so often: it may have been set, and the machine may have slept.
 const STEP: Duration = Duration::from_secs(30);
 
+/// How often it looks whether an archive is there again.
+const TEND: Duration = Duration::from_secs(30);
+
 /// While it ends, a sign of life comes so often.
 const ALIVE: Duration = Duration::from_secs(10);
 
@@ -51,6 +54,8 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// An archive that takes precedence over those of the jobs.
     pub archive: Option<PathBuf>,
+    /// How often it looks whether an archive is there again that files wait for.
+    pub tend_every: Duration,
     /// Who is told how runs go.
     pub tell: Tell,
     /// Called whenever the server has looked at the clock: it is alive.
@@ -68,6 +73,7 @@ impl ServeOptions {
             notify: Arc::new(Mute),
             limits: Limits::default(),
             archive: None,
+            tend_every: TEND,
             tell: Arc::new(|_| Arc::new(Silent)),
             beat: Arc::new(|| {}),
             stop: Stop::default(),

@@ -66,3 +66,23 @@ fn a_run_that_a_person_began_is_brought_to_its_end_by_the_server() {
     until(&place, STATE, "finished 2");
     serving.stop();
 }
+
+#[test]
+fn a_run_that_takes_its_server_down_again_and_again_is_left_to_a_person() {
+    let ((web, gate), place) = (held(), Place::new());
+    remember(&place, "news", &pages(&web), &AT_STARTUP);
+    for attempt in 1..=7 {
+        let serving = serve(&place, &[]);
+        until(&place, STATE, &format!("running {attempt}"));
+        serving.kill();
+    }
+    let serving = serve(&place, &[]);
+    let left = "SELECT CAST(count(*) AS TEXT) FROM tm_firings
+                 WHERE ended_at IS NOT NULL AND outcome LIKE '%7 times and never came to its end%'";
+    until(&place, left, "1");
+    assert_eq!(place.texts(STATE), ["interrupted 7"], "nobody begins it again");
+    gate.open();
+    assert_eq!(place.json(0, &["run", "news"])["resumed"], true);
+    assert_eq!(place.texts(STATE), ["finished 8"]);
+    serving.stop();
+}
