@@ -1,11 +1,12 @@
 //! What the ledger knows, as numbers for Prometheus: its text format, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). Names and counts only.
 
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use tidemill_pipeline::Result;
-use tidemill_pipeline::ledger::{OffloadRow, OffloadState, PipelineStatus, Read};
+use tidemill_pipeline::ledger::{OffloadRow, OffloadState, PipelineStatus, Read, ScheduleRow};
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::Counts;
 
@@ -18,7 +19,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// When the ledger refuses.
 pub async fn text(home: &Home) -> Result<String> {
     let file = home.ledger().path().to_path_buf();
-    let facts = home.ledger().read(|read| Facts::of(read, file)).await?;
+    let now = home.clock().now();
+    let facts = home.ledger().read(move |read| Facts::of(read, file, now)).await?;
     Ok(facts.text())
 }
 
@@ -30,6 +32,9 @@ struct Facts {
     items: Vec<(String, Counts)>,
     /// Sets of files that are not in an archive, by pipeline.
     waiting: BTreeMap<String, u64>,
+    schedules: Vec<Scheduled>,
+    decisions: Vec<(String, String, u64)>,
+    notices: u64,
     answers: u64,
     ledger_bytes: u64,
     wal_bytes: u64,
@@ -43,6 +48,20 @@ struct Runs {
     /// When the last of them ended, or began when none has ended; milliseconds since 1970.
     last: i64,
 }
+
+/// A schedule: when it fires next, in milliseconds since 1970, and whether it is paused.
+struct Scheduled {
+    pipeline: String,
+    next: Option<i64>,
+    paused: bool,
+}
+
+const DECISIONS: &str = "SELECT s.pipeline, f.decision, count(*)
+       FROM tm_firings f JOIN tm_schedules s USING (schedule_no)
+      GROUP BY s.pipeline, f.decision ORDER BY s.pipeline, f.decision";
+
+const NOTICES: &str =
+    "SELECT count(*) FROM tm_notices WHERE sent_at IS NULL AND given_up_at IS NULL";
 
 /// Trials are no runs that anybody counts.
 const RUNS: &str = "SELECT p.name, r.state, count(*), max(coalesce(r.ended_at, r.started_at))
@@ -62,7 +81,7 @@ const ITEMS: &str =
       ORDER BY p.name";
 
 impl Facts {
-    fn of(read: &Read<'_>, file: PathBuf) -> Result<Self> {
+    fn of(read: &Read<'_>, file: PathBuf, now: DateTime<Utc>) -> Result<Self> {
         let pipelines = PipelineStatus::all(read)?;
         let mut waiting: BTreeMap<String, u64> =
             pipelines.iter().map(|status| (status.pipeline.clone(), 0)).collect();
@@ -79,6 +98,10 @@ impl Facts {
             durations: read.all(DURATIONS, [], |row| Ok((row.get(0)?, row.get(1)?)))?,
             items: items(read)?,
             waiting,
+            schedules: ScheduleRow::all(read)?.iter().map(|row| scheduled(row, now)).collect(),
+            decisions: read
+                .all(DECISIONS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
+            notices: read.one(NOTICES, [], |row| row.get(0))?.unwrap_or(0),
             answers: answers.unwrap_or(0),
             ledger_bytes: size(&file),
             wal_bytes: size(&wal),
@@ -91,12 +114,14 @@ impl Facts {
         page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
         self.of_runs(&mut page);
         self.of_pipelines(&mut page);
+        self.of_schedules(&mut page);
         let mut one = |name, help, value: u64| {
             page.family(name, help);
             page.sample(&[], value);
         };
         one("ledger_bytes", "Size of the ledger's file.", self.ledger_bytes);
         one("wal_bytes", "Size of the ledger's write-ahead log.", self.wal_bytes);
+        one("notices_waiting", "Notices that have not arrived yet.", self.notices);
         one("model_answers", "Answers of models that are kept.", self.answers);
         let at_work = self.runs.iter().filter(|runs| runs.state == "running");
         one("runs_at_work", "Runs that are at work now.", at_work.map(|runs| runs.count).sum());
@@ -155,6 +180,28 @@ impl Facts {
             page.sample(&[("pipeline", &status.pipeline)], status.archived_bytes);
         }
     }
+
+    fn of_schedules(&self, page: &mut Page) {
+        page.family("schedule_next_timestamp_seconds", "When the schedule fires next.");
+        for Scheduled { pipeline, next, .. } in &self.schedules {
+            if let Some(next) = next {
+                page.sample(&[("pipeline", pipeline)], seconds(*next));
+            }
+        }
+        page.family("schedule_paused", "1 while the schedule is paused.");
+        for Scheduled { pipeline, paused, .. } in &self.schedules {
+            page.sample(&[("pipeline", pipeline)], u8::from(*paused));
+        }
+        page.family("schedule_decisions", "Decisions that are kept, by what was decided.");
+        for (pipeline, decision, count) in &self.decisions {
+            page.sample(&[("pipeline", pipeline), ("decision", decision)], count);
+        }
+    }
+}
+
+fn scheduled(row: &ScheduleRow, now: DateTime<Utc>) -> Scheduled {
+    let next = row.next(now).map(|firing| firing.fire_at.timestamp_millis());
+    Scheduled { pipeline: row.pipeline.clone(), next, paused: row.paused_at.is_some() }
 }
 
 fn runs(read: &Read<'_>) -> Result<Vec<Runs>> {
