@@ -70,6 +70,20 @@ fn log_of(home: &Home) -> Option<(u64, SystemTime)> {
 }
 
 impl Listener {
+    /// Refuses an address that others can reach, unless that is allowed; to be asked before
+    /// anything is opened.
+    ///
+    /// # Errors
+    /// `listen_public` when others can reach the address and that was not allowed.
+    pub fn check(address: SocketAddr, allow_public: bool) -> Result<()> {
+        if allow_public || is_loopback(address) {
+            return Ok(());
+        }
+        Err(Error::halt(format!("others can reach {address}, and there is no password"))
+            .because("listen_public")
+            .help("listen on 127.0.0.1, or say that you mean it with --listen-public"))
+    }
+
     /// Listens, as tasks of the current tokio runtime. There is no password: an address that others
     /// can reach needs `allow_public`.
     ///
@@ -82,14 +96,8 @@ impl Listener {
         home: Arc<Home>,
         health: Health,
     ) -> Result<Self> {
-        let loopback = address.ip().to_canonical().is_loopback();
-        if !loopback && !allow_public {
-            return Err(Error::halt(format!(
-                "others can reach {address}, and there is no password"
-            ))
-            .because("listen_public")
-            .help("listen on 127.0.0.1, or say that you mean it"));
-        }
+        Self::check(address, allow_public)?;
+        let loopback = is_loopback(address);
         let listener = bind(address).map_err(|error| {
             Error::halt(format!("cannot listen on {address}")).because("listen").caused_by(error)
         })?;
@@ -112,6 +120,10 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

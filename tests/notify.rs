@@ -41,6 +41,6 @@ fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 /// Asks for a path as a program on this machine does.
-fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) fn get(address: SocketAddr, path: &str) -> String {
     ask(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n"))
 }

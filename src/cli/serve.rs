@@ -47,6 +47,9 @@ fn hours(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
+    if let Some(address) = args.listen {
+        Listener::check(address, args.listen_public)?; // before a home is made for it
+    }
     let home = home::own(flags, &home::place(flags, mill)?)?;
     out::line(flags, format!("home {}", home.root().display()));
     let (stop, health) = (Stop::default(), Health::new());

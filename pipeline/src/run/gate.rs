@@ -7,7 +7,10 @@ use crate::mill::Home;
 use crate::tier::{self, Init, Presence, Tier, guard};
 use crate::{Error, Result};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Held while an archive is looked at that makes itself.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// What stands at the end of a pipeline's way.
 #[derive(Debug, Clone)]
@@ -82,8 +85,13 @@ fn look(
     inside: bool,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Presence> {
+    if !inside {
+        return Ok(tier::look(root, known));
+    }
+    // Pipelines may begin at the same moment in a new home: one makes its archive, whole.
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let presence = tier::look(root, known);
-    if !(inside && presence == Presence::NeverInitialised) {
+    if presence != Presence::NeverInitialised {
         return Ok(presence);
     }
     let (Init::Made(tier) | Init::Already(tier)) = tier::init(root, Some("home"), now)?;

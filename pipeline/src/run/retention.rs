@@ -6,6 +6,7 @@ use super::live::Scene;
 use super::report::{PruneLine, PruneReport};
 use super::tier_thread;
 use crate::build::Archive;
+use crate::clock::Nominal;
 use crate::keep::{Dated, Decision, Kept, plan_increments, plan_snapshots};
 use crate::ledger::{OffloadRow, OffloadState, offloads};
 use crate::mill::Home;
@@ -72,8 +73,8 @@ fn snapshots(rows: &[&OffloadRow], archive: &Archive, now: NaiveDateTime) -> Res
         .iter()
         .rev()
         .map(|row| {
-            let at = row.scheduled_for.parse::<NaiveDateTime>()?;
-            Ok(Kept { run: row.run.clone(), at, pinned: false })
+            let nominal: Nominal = row.scheduled_for.parse()?;
+            Ok(Kept { run: row.run.clone(), at: nominal.local, pinned: false })
         })
         .collect::<Result<Vec<_>>>()?;
     plan_snapshots(&runs, &archive.snapshots, now)
