@@ -85,7 +85,7 @@ impl Child {
     }
 
     /// Waits for its end; whether that was a kill, as a crash point does it.
-    pub(super) fn is_killed(mut self, at: &str) -> bool {
+    pub(super) fn ends_killed(mut self, at: &str) -> bool {
         self.heard.wait(&format!("a death at {at}"), |heard| heard.closed == 2);
         self.child.wait().unwrap().signal() == Some(9)
     }

@@ -80,7 +80,7 @@ fn dies(place: &Place, point: &str, n: u64) {
     let mut command = place.command(&["serve"]);
     command.env("TIDEMILL_CRASH_AT", format!("{point}:{n}"));
     let dying = Child::start(command);
-    assert!(dying.is_killed(&format!("{point}:{n}")), "{point}:{n} did not kill it");
+    assert!(dying.ends_killed(&format!("{point}:{n}")), "{point}:{n} did not kill it");
 }
 
 /// Waits until nothing is left to do.
