@@ -3,10 +3,13 @@
 use super::flags::Flags;
 use super::{home, out};
 use crate::Outcome;
+use crate::notify::Targets;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_pipeline::clock::Zone;
+use tidemill_pipeline::ledger::{self, ScheduleRow};
+use tidemill_pipeline::serve::{NoticeKind, Notify as _};
 use tidemill_pipeline::tier::{self, Presence, guard};
 use tidemill_pipeline::{Error, Mill, Result};
 use tidemill_stages::llm::OllamaServer;
@@ -43,12 +46,44 @@ impl Check {
     }
 }
 
+/// Who runs what is scheduled, and who is told.
+async fn by_itself(flags: &Flags, mill: Option<&Mill>) -> Vec<Check> {
+    let Ok(home) = home::peek(flags, mill) else { return vec![] }; // said already
+    let known =
+        home.ledger().read(|read| Ok((ScheduleRow::all(read)?, ledger::server(read)?))).await;
+    let (schedules, server) = match known {
+        Ok(known) => known,
+        Err(error) => return vec![Check::bad("serve", &error)],
+    };
+    if schedules.is_empty() && server.is_none() {
+        return vec![];
+    }
+    let count = out::count(schedules.len() as u64, "schedule");
+    let serve = match server {
+        Some(owner) => Check::ok("serve", format!("{count}, served by process {}", owner.pid)),
+        None => Check::note(
+            "serve",
+            format!("{count}, and nobody serves"),
+            "run `serve`; `service print` makes a service of it",
+        ),
+    };
+    let told = match Targets::of(home.root()) {
+        Err(error) => Check::bad("notify", &error),
+        Ok(targets) if targets.targets(NoticeKind::Failed).is_empty() => {
+            Check::note("notify", "nobody is told when a run fails", "`notify add` names a place")
+        }
+        Ok(targets) => Check::ok("notify", targets.targets(NoticeKind::Failed).join(", ")),
+    };
+    vec![serve, told]
+}
+
 pub(super) async fn run(flags: &Flags, _args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
     let place = std::path::absolute(home::place(flags, mill)?)?;
     let mut checks = vec![disk(&place), space(&place), ledger(flags, mill)];
     checks.push(archive(flags, &place, mill));
     checks.push(model().await);
     checks.push(Check::ok("clock", format!("time zone {}", Zone::of_system().name())));
+    checks.extend(by_itself(flags, mill).await);
     for check in &checks {
         out::result(
             flags,
