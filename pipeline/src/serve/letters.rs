@@ -2,7 +2,7 @@
 
 use super::orders::Order;
 use super::server::Server;
-use super::work::panicked;
+use super::work::guarded;
 use crate::clock::Clock;
 use crate::ledger::RunRow;
 use crate::ledger::requests::{self, Asked, Reply, Request};
@@ -10,9 +10,7 @@ use crate::mill::Home;
 use crate::mill::lock::Lock;
 use crate::run::{Event, Progress};
 use crate::{Error, Result};
-use futures_util::FutureExt as _;
 use serde_json::Value;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -68,8 +66,7 @@ impl Home {
             let working = server.clone();
             let work = async move {
                 let no = request.no;
-                let fulfilled = AssertUnwindSafe(home.fulfil(request, server)).catch_unwind().await;
-                let answer = fulfilled.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+                let answer = guarded(home.fulfil(request, server)).await;
                 let now = home.clock().now().timestamp_millis();
                 let written =
                     home.ledger().commit(move |tx| requests::answer(tx, no, &answer, now)).await;

@@ -1,9 +1,9 @@
 //! What a server tends beside the clock: archives that come back, notices that wait to be sent.
 
 use super::server::Server;
-use crate::ledger::{NoticeRow, OffloadRow, notices};
-use crate::run::stop::Urgency;
+use crate::ledger::{NoticeRow, OffloadRow, Tx, notices};
 use crate::{Result, Verdict};
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -116,30 +116,43 @@ impl Server {
         }
         let now = self.home.clock().now().timestamp_millis();
         let due = self.home.ledger().read(move |read| NoticeRow::due(read, now)).await?;
-        for row in due {
-            if self.with.stop.urgency() > Urgency::Go {
-                return Ok(());
+        let mut places: BTreeMap<String, Vec<NoticeRow>> = BTreeMap::new();
+        due.into_iter().for_each(|row| places.entry(row.target.clone()).or_default().push(row));
+        // Side by side: a place that is away must not keep the others waiting.
+        let sent = join_all(places.into_values().map(|rows| self.send_to_one(rows))).await;
+        let mut failed = Ok(());
+        for (more, result) in sent {
+            unnoted.extend(more);
+            failed = failed.and(result);
+        }
+        failed
+    }
+
+    /// Sends to one place until it refuses. Says which notice arrived and could not be noted.
+    async fn send_to_one(&self, rows: Vec<NoticeRow>) -> (Option<i64>, Result<()>) {
+        for row in rows {
+            if self.is_ending() {
+                break;
             }
             let sent = self.with.notify.send(&row.target, &row.notice).await;
             let now = self.home.clock().now().timestamp_millis();
             let no = row.no;
-            match sent {
-                Ok(()) => {
-                    unnoted.push(no);
-                    self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await?;
-                    unnoted.pop();
+            let Err(error) = sent else {
+                let noted = self.home.ledger().commit(move |tx| notices::sent(tx, no, now)).await;
+                if noted.is_err() {
+                    return (Some(no), noted);
                 }
-                Err(error) => {
-                    let again = error.verdict() != Verdict::Park;
-                    tracing::warn!(place = row.target, %error, again, "a notice did not arrive");
-                    let why = error.message();
-                    let noted = move |tx: &crate::ledger::Tx<'_>| {
-                        notices::failed(tx, &row, now, &why, again)
-                    };
-                    self.home.ledger().commit(noted).await?;
-                }
+                continue;
+            };
+            let again = error.verdict() != Verdict::Park;
+            tracing::warn!(place = row.target, %error, again, "a notice did not arrive");
+            let why = error.message();
+            let noted = move |tx: &Tx<'_>| notices::failed(tx, &row, now, &why, again);
+            let noted = self.home.ledger().commit(noted).await;
+            if again || noted.is_err() {
+                return (None, noted); // the next one would fare no better now
             }
         }
-        Ok(())
+        (None, Ok(()))
     }
 }

@@ -10,6 +10,7 @@ use crate::run::{RunOptions, RunReport, Stop};
 use crate::{Error, Result, crash};
 use futures_util::FutureExt as _;
 use std::any::Any;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -99,7 +100,7 @@ impl Server {
         if let Some(firing) = firing {
             return self.carry_out_firing(&firing).await;
         }
-        let Err(error) = self.go_on(pipeline, orphan).await else { return Ok(()) };
+        let Err(error) = guarded(self.go_on(pipeline, orphan)).await else { return Ok(()) };
         if self.with.stop.urgency() > Urgency::Go || error.reason() == "nothing_to_resume" {
             return Ok(());
         }
@@ -116,8 +117,7 @@ impl Server {
         self.bounded(&planned, options, self.policy(pipeline).await?.timeout).await
     }
 
-    /// Runs a job; one that takes longer than this from its beginning is stopped. A panic in it is an
-    /// error like another.
+    /// Runs a job; one that takes longer than this from its beginning is stopped.
     async fn bounded(
         &self,
         planned: &Planned,
@@ -130,9 +130,7 @@ impl Server {
             // Not before: it may have to wait for its turn.
             options.progress = overheard(options.progress, move |_| begun.notify_one());
         }
-        let ran = AssertUnwindSafe(self.home.run(&planned.job, options)).catch_unwind().await;
-        let ran = ran.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        match (ran, watch) {
+        match (self.home.run(&planned.job, options).await, watch) {
             (Err(_), Some(watch)) if watch.over.load(Relaxed) => Err(took_too_long(watch.most)),
             (ran, _) => ran,
         }
@@ -149,7 +147,7 @@ impl Server {
         }
         self.home.ledger().commit(move |tx| firings::begin(tx, no)).await?;
         crash::point("serve.begun");
-        match self.run_for(firing, timeout).await {
+        match guarded(self.run_for(firing, timeout)).await {
             Ok(_) => self.succeeded(firing, None).await,
             // Somebody ran it by hand while this waited for its turn.
             Err(error) if error.reason() == "has_its_run" => self.succeeded(firing, None).await,
@@ -265,8 +263,13 @@ impl Server {
     }
 }
 
-/// What a panic says, as an error.
-pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
+/// Makes of a panic an error like another: it must not take the worker with it.
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     Error::halt(format!("the run panicked: {text}"))
