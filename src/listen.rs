@@ -81,7 +81,7 @@ impl Listener {
         }
         Err(Error::halt(format!("others can reach {address}, and there is no password"))
             .because("listen_public")
-            .help("listen on 127.0.0.1, or say that you mean it with --listen-public"))
+            .help("listen on 127.0.0.1, or say that you mean it with --listen-public with --listen-public"))
     }
 
     /// Listens, as tasks of the current tokio runtime. There is no password: an address that others

@@ -91,6 +91,11 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     let seeds = digest::seeds(&options)?;
     let job = digest::job(&DigestOptions { seeds: seeds.clone(), from: None, ..options.clone() });
     if let Some(timing) = args.when.timing()? {
+        if args.how.keep_going || args.how.strict_archive {
+            return Err(Error::halt("--keep-going and --strict-archive are for runs by hand")
+                .because("usage")
+                .help("leave them out; a job that `serve` runs publishes and tells"));
+        }
         job.check()?;
         seeds.iter().try_for_each(|seed| check_seed(seed))?;
         return remember(flags, &options, timing).await;
@@ -136,10 +141,12 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
     };
     let next = timing.schedule.next(SystemClock.now(), timing.zone, SystemClock.now());
     let (text, zone) = (timing.schedule.text().to_string(), timing.zone);
-    let done = order::carry_out(flags, &place, Order::Remember { job, timing }).await?;
+    let order = Order::Remember { job: job.clone(), timing };
+    let done = order::carry_out(flags, &place, order).await?;
     let how = if done["replaced"] == true { "replaced" } else { "remembered" };
     out::line(flags, format!("home {}", place.display()));
     out::line(flags, format!("{how}: {} · {text} {}", options.name, zone.name()));
+    out::line(flags, format!("archive {}", archive_of(job.archive.as_deref())));
     if done["paused"] == true {
         out::line(flags, format!("paused  {} schedule resume {}", out::program(), options.name));
     } else if let Some(firing) = next {
@@ -159,6 +166,11 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
     Ok(Outcome::Done)
 }
 
+/// Where the files of a remembered job go.
+fn archive_of(archive: Option<&str>) -> &str {
+    archive.unwrap_or("in the home (same disk: not a backup); --archive DIR names another")
+}
+
 /// Whether the home has used an archive at this place: then it is only away.
 async fn is_known(flags: &Flags, root: &Path) -> bool {
     let Ok(home) = home::peek(flags, None) else { return false };
@@ -172,6 +184,15 @@ async fn check_name(flags: &Flags, name: &str) -> Result<()> {
     let Ok(home) = home::peek(flags, None) else { return Ok(()) }; // a home that is made now
     let wanted = name.to_string();
     let rows = home.ledger().read(PipelineRow::all).await?;
+    let alike = |row: &&PipelineRow| row.name.eq_ignore_ascii_case(&wanted) && row.name != wanted;
+    if let Some(row) = rows.iter().find(alike) {
+        return Err(Error::halt(format!(
+            "`{name}` and `{}` are the same folder on some disks",
+            row.name
+        ))
+        .because("bad_name")
+        .help("give the job another name with --name"));
+    }
     let other = rows.iter().find(|row| row.name == wanted);
     if other.is_none_or(|row| row.tables.is_empty() || row.tables == [digest::TABLE]) {
         return Ok(());
@@ -199,11 +220,17 @@ async fn list(flags: &Flags) -> Result<Outcome> {
     }
     for job in &jobs {
         let timing = rows.iter().find(|row| row.pipeline == job.pipeline);
-        let timing = timing.map_or(String::new(), |row| row.timing.schedule.text().to_string());
+        let timing = timing.map_or(String::new(), |row| {
+            format!("{} {}", row.timing.schedule.text(), row.timing.zone.name())
+        });
+        let archive = archive_of(job.archive.as_deref());
         let seeds = job.body["seeds"].as_array().map_or(0, Vec::len) as u64;
         let from =
             job.body["from"].as_str().map_or(String::new(), |file| format!(" and those in {file}"));
-        out::result(flags, format!("{}: {timing} · {}{from}", job.pipeline, addresses(seeds)));
+        out::result(
+            flags,
+            format!("{}: {timing} · {}{from} · archive {archive}", job.pipeline, addresses(seeds)),
+        );
     }
     out::json(flags, &jobs)?;
     Ok(Outcome::Done)

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_pipeline::clock::Zone;
 use tidemill_pipeline::ledger::{self, ScheduleRow};
+use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::serve::{NoticeKind, Notify as _};
 use tidemill_pipeline::tier::{self, Presence, guard};
 use tidemill_pipeline::{Error, Mill, Result};
@@ -74,7 +75,35 @@ async fn by_itself(flags: &Flags, mill: Option<&Mill>) -> Vec<Check> {
         }
         Ok(targets) => Check::ok("notify", targets.targets(NoticeKind::Failed).join(", ")),
     };
-    vec![serve, told]
+    vec![serve, told].into_iter().chain(failing(&home).await).collect()
+}
+
+/// Schedules whose last run failed, and notices that do not arrive.
+async fn failing(home: &Home) -> Vec<Check> {
+    let last =
+        "SELECT s.pipeline, f.outcome FROM tm_firings f JOIN tm_schedules s USING (schedule_no)
+                 WHERE s.gone = 0 AND f.outcome IS NOT NULL AND f.outcome <> 'published'
+                   AND f.firing_no = (SELECT max(firing_no) FROM tm_firings g
+                         WHERE g.schedule_no = f.schedule_no AND g.outcome IS NOT NULL)";
+    let late = "SELECT target, error FROM tm_notices
+                 WHERE sent_at IS NULL AND error IS NOT NULL AND given_up_at IS NULL
+                 GROUP BY target ORDER BY target";
+    let pair = |row: &ledger::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let read =
+        home.ledger().read(move |read| Ok((read.all(last, [], pair)?, read.all(late, [], pair)?)));
+    let (failed, late) = match read.await {
+        Ok(found) => found,
+        Err(error) => return vec![Check::bad("serve", &error)],
+    };
+    let failed = failed.into_iter().map(|(name, why)| {
+        let found = format!("the last scheduled run of {name} failed: {}", out::short(&why, 120));
+        Check::note("serve", found, "`schedule log` and `runs` say more")
+    });
+    let late = late.into_iter().map(|(place, why)| {
+        let found = format!("notices to {place} do not arrive: {}", out::short(&why, 120));
+        Check::note("notify", found, "`notify test` tries it")
+    });
+    failed.chain(late).collect()
 }
 
 pub(super) async fn run(flags: &Flags, _args: &Args, mill: Option<&Mill>) -> Result<Outcome> {

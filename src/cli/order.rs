@@ -13,6 +13,9 @@ use tidemill_pipeline::{Error, Result};
 /// How long an owner may take to look at an order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What has not begun by then waits for something.
+const SOON: Duration = Duration::from_secs(2);
+
 /// A line about a run that is followed comes so often.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,7 @@ pub(super) async fn ask(
 ) -> Result<Option<Value>> {
     out::remark(flags, format!("{}; it is asked to do this", locked.message()));
     let mut followed = Followed::default();
-    let follow = |run: &RunRow| followed.tell(flags, run);
+    let follow = |run: Option<&RunRow>| followed.look(flags, run);
     letters::give(place, order, &SystemClock, PATIENCE, follow).await
 }
 
@@ -51,9 +54,26 @@ pub(super) async fn ask(
 struct Followed {
     last: Option<Instant>,
     said: usize,
+    /// Since when the order is in the owner's hands.
+    taken: Option<Instant>,
+    waits: bool,
 }
 
 impl Followed {
+    fn look(&mut self, flags: &Flags, run: Option<&RunRow>) {
+        if let Some(run) = run {
+            return self.tell(flags, run);
+        }
+        let since = *self.taken.get_or_insert_with(Instant::now);
+        if !self.waits && since.elapsed() > SOON {
+            self.waits = true;
+            out::remark(
+                flags,
+                "it waits for its turn, or takes its time; `status` shows what is at work",
+            );
+        }
+    }
+
     fn tell(&mut self, flags: &Flags, run: &RunRow) {
         let told = shown::Told::by(run);
         for line in told.said.iter().skip(self.said) {

@@ -232,8 +232,12 @@ async fn log(
     count: u32,
 ) -> Result<Outcome> {
     let home = home::look(flags, mill)?;
+    let wanted = pipeline.clone();
     let rows =
-        home.ledger().read(move |read| FiringRow::newest(read, pipeline.as_deref(), count)).await?;
+        home.ledger().read(move |read| FiringRow::newest(read, wanted.as_deref(), count)).await?;
+    if let Some(name) = pipeline.filter(|_| rows.is_empty()) {
+        check_listed(&listed(&home, mill).await?, &name)?;
+    }
     for row in &rows {
         told(row, home.zone()).into_iter().for_each(|line| out::result(flags, line));
     }
@@ -242,6 +246,17 @@ async fn log(
     }
     out::json(flags, &rows)?;
     Ok(Outcome::Done)
+}
+
+/// Refuses a name that nothing is scheduled by.
+fn check_listed(listed: &[Listed], name: &str) -> Result<()> {
+    let known: Vec<&str> = listed.iter().map(|row| row.pipeline.as_str()).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    Err(Error::halt(format!("`{name}` has no schedule here"))
+        .because("usage")
+        .help(format!("the schedules are: {}", known.join(", "))))
 }
 
 /// A decision, and what came of it.

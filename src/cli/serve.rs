@@ -1,7 +1,7 @@
 //! `serve`: run the jobs by their schedules, and take orders from other terminals, until told to stop.
 
 use super::flags::Flags;
-use super::{drive, home, out, progress, run, shown};
+use super::{drive, home, log, out, progress, run, shown};
 use crate::health::Health;
 use crate::listen::Listener;
 use crate::notify::Targets;
@@ -14,7 +14,7 @@ use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::stop::Urgency;
 use tidemill_pipeline::run::{Event, Progress, Stop};
 use tidemill_pipeline::serve::{Limits, ServeOptions, Server};
-use tidemill_pipeline::{Mill, Result};
+use tidemill_pipeline::{Error, Mill, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -32,16 +32,17 @@ pub(super) struct Args {
     listen_public: bool,
 }
 
-/// Reads `24h`, `2d`, `90m`.
+/// Reads `90s`, `30m`, `24h`, `2d`.
 fn hours(text: &str) -> Result<Duration, String> {
     let (number, unit) =
         text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let n: u64 = number.parse().map_err(|_| "write it as 90m, 24h or 2d")?;
+    let n: u64 = number.parse().map_err(|_| "write it as 90s, 30m, 24h or 2d")?;
     let seconds = match unit {
+        "s" => 1,
         "m" => 60,
         "h" => 3600,
         "d" => 86_400,
-        _ => return Err("write it as 90m, 24h or 2d".into()),
+        _ => return Err("write it as 90s, 30m, 24h or 2d".into()),
     };
     Ok(Duration::from_secs(n.saturating_mul(seconds)))
 }
@@ -50,8 +51,12 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     if let Some(address) = args.listen {
         Listener::check(address, args.listen_public)?; // before a home is made for it
     }
+    if mill.is_none() {
+        // A slip in its name, or a disk that is away, must not make one.
+        home::peek(flags, mill).map_err(no_home)?;
+    }
     let home = home::own(flags, &home::place(flags, mill)?)?;
-    out::line(flags, format!("home {}", home.root().display()));
+    say(flags, format!("home {}", home.root().display()));
     let (stop, health) = (Stop::default(), Health::new());
     let listener = args
         .listen
@@ -65,14 +70,23 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     server.open().await?;
     say_what_comes(flags, &home).await?;
     if let Some(listener) = &listener {
-        out::line(flags, format!("listens on http://{}/metrics and /healthz", listener.address()));
+        say(flags, format!("listens on http://{}/metrics and /healthz", listener.address()));
     }
-    out::line(flags, "serves; Ctrl-C stops it when what is in hand is done");
+    say(flags, "serves; Ctrl-C stops it when what is in hand is done");
     systemd::ready();
     let _watchdog = systemd::watchdog().map(|every| Beside(tokio::spawn(watched(every, health))));
     server.run().await?;
-    out::line(flags, "stopped; what was in hand is remembered");
+    say(flags, "stopped; what was in hand is remembered");
     Ok(Outcome::Done)
+}
+
+fn no_home(error: Error) -> Error {
+    match error.reason() {
+        "home_missing" => {
+            error.help("`digest URL --daily 06:00` makes one that remembers what to run")
+        }
+        _ => error,
+    }
 }
 
 fn options(
@@ -119,6 +133,11 @@ async fn watched(every: Duration, health: Health) {
     }
 }
 
+/// What a service says is its log: where that is JSON, it is all of it.
+fn say(flags: &Flags, text: impl AsRef<str>) {
+    if log::is_json() { out::remark(flags, text) } else { out::line(flags, text) }
+}
+
 /// The schedules with their next times.
 async fn say_what_comes(flags: &Flags, home: &Arc<Home>) -> Result<()> {
     let rows = home.ledger().read(ScheduleRow::all).await?;
@@ -132,11 +151,11 @@ async fn say_what_comes(flags: &Flags, home: &Arc<Home>) -> Result<()> {
             (None, None) => String::new(),
         };
         let (text, zone) = (row.timing.schedule.text(), row.timing.zone.name());
-        out::line(flags, format!("{}: {text} {zone}  {next}", row.pipeline));
+        say(flags, format!("{}: {text} {zone}  {next}", row.pipeline));
     }
     if rows.is_empty() {
         let program = out::program();
-        out::line(
+        say(
             flags,
             format!(
                 "nothing is scheduled here yet; `{program} digest URL --daily 06:00` does that, or code: .daily(\"06:00\", news)"
@@ -158,18 +177,24 @@ impl Progress for Lines {
         match event {
             Event::Begun { run, resumed, .. } => {
                 let how = if *resumed { "goes on" } else { "begun" };
-                out::line(&self.flags, format!("run {run} {how}"));
+                say(&self.flags, format!("run {run} {how}"));
             }
             Event::Said(line) => {
-                out::line(&self.flags, out::plain(line));
+                say(&self.flags, out::plain(line));
             }
             Event::Ended { report } => {
                 let took = out::span(report.millis as f64);
                 let items = shown::counts(&report.items);
-                out::line(
-                    &self.flags,
-                    format!("run {} of {}: {items} in {took}", report.run, report.pipeline),
-                );
+                let line = format!("run {} of {}: {items} in {took}", report.run, report.pipeline);
+                say(&self.flags, line);
+                if let ("waiting", Some(note)) =
+                    (report.offload.state.as_str(), &report.offload.note)
+                {
+                    out::wrong(format!(
+                        "warning: the files of {} wait on scratch: {note}",
+                        report.run
+                    ));
+                }
             }
             _ => {}
         }

@@ -150,7 +150,7 @@ pub(crate) fn write(
     let queued = count_open(tx, row.no, "queued")? > 0;
     let last = candidates.iter().rposition(|candidate| candidate.decision.fate.runs());
     let makes_up = candidates.iter().any(|candidate| candidate.decision.fate == Fate::Coalesced);
-    let mut first = !busy;
+    let mut first = busy.is_none();
     for (n, Candidate { decision, cause }) in candidates.into_iter().enumerate() {
         let turn = Turn { busy, queued, last: Some(n) == last, first, makes_up };
         let (what, reason) = judge(row, &decision, turn);
@@ -179,8 +179,8 @@ pub(crate) fn write(
 /// How things stand when a time comes.
 #[derive(Clone, Copy)]
 struct Turn {
-    /// A run of the pipeline is at work, or is about to be.
-    busy: bool,
+    /// Why a run of the pipeline cannot begin just now.
+    busy: Option<&'static str>,
     /// One waits for its turn already.
     queued: bool,
     /// It is the newest of those that come at once.
@@ -198,34 +198,38 @@ fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, S
         Fate::Missed => return ("missed", reason),
         _ if row.paused_at.is_some() => return ("skipped", "the schedule is paused".into()),
         _ if turn.first => return ("fired", reason),
-        _ if !turn.busy => return ("queued", reason), // behind the first of those that come at once
         Fate::OnTime | Fate::Late => {}
     }
-    let waits = ("queued", format!("{reason}; a run of this pipeline is at work"));
+    // Without that it stands behind the first of those that come at once.
+    let Some(why) = turn.busy else { return ("queued", reason) };
+    let waits = ("queued", format!("{reason}; {why}"));
     let skipped = |why: &str| ("skipped", why.to_string());
     let policy = row.timing.policy;
     let each = matches!(policy.catch_up, CatchUp::All { .. });
     match (policy.overlap, decision.fate) {
         (Overlap::Allow, _) => waits,
         (_, Fate::Late) if each => waits,
-        (_, _) if turn.queued => {
-            skipped("a run of this pipeline is at work, and one waits already")
-        }
+        (_, _) if turn.queued => skipped(&format!("{why}, and one waits already")),
         // What makes up for missed times is not lost to a run that only goes on.
         (_, Fate::Late) => waits,
         _ if turn.makes_up => waits,
-        (Overlap::Skip, _) => skipped("a run of this pipeline is at work"),
+        (Overlap::Skip, _) => skipped(why),
         (Overlap::Queue, _) if !turn.last => skipped("a later one waits for its turn"),
         (Overlap::Queue, _) => waits,
     }
 }
 
-/// Whether a run of the pipeline is at work or about to be.
-fn busy(read: &Read<'_>, pipeline: &str) -> Result<bool> {
+/// Why a run cannot begin just now, if so.
+fn busy(read: &Read<'_>, pipeline: &str) -> Result<Option<&'static str>> {
     let running = "SELECT 1 FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
                     WHERE p.name = ?1 AND r.state = 'running' LIMIT 1";
-    Ok(FiringRow::first_open(read, pipeline)?.is_some()
-        || read.one(running, [pipeline], |_| Ok(()))?.is_some())
+    if read.one(running, [pipeline], |_| Ok(()))?.is_some() {
+        return Ok(Some("a run of this pipeline is at work"));
+    }
+    Ok(FiringRow::first_open(read, pipeline)?.map(|first| match first.next_try_at {
+        Some(_) => "the run before failed, and is tried again first",
+        None => "a run of this pipeline is at work or about to begin",
+    }))
 }
 
 fn count_open(read: &Read<'_>, schedule_no: i64, decision: &str) -> Result<i64> {

@@ -84,11 +84,11 @@ impl Home {
     }
 
     async fn whole_run(self: &Arc<Self>, job: &Job, options: RunOptions) -> Result<RunReport> {
-        let begun = self.clock().now();
         let blueprint = &job.blueprint;
         self.check_owner()?;
         blueprint.check()?;
         let _at_work = self.turn(&blueprint.name).await;
+        let begun = self.clock().now();
         if options.stop.urgency() > Urgency::Go {
             return Err(not_begun()); // it was stopped while it waited for its turn
         }

@@ -173,8 +173,8 @@ impl Progress for Overheard {
 }
 
 /// Gives an order to the program that owns a home, and waits for its answer. `None` when the owner
-/// has not looked at it within `patience`; then the order is withdrawn. Meanwhile `follow` is shown
-/// the run that is at work for it, every now and then.
+/// has not looked at it within `patience`; then the order is withdrawn. Meanwhile `follow` is shown,
+/// every now and then, the run that is at work for it, or that there is none yet.
 ///
 /// # Errors
 /// With the owner's error, or that of the ledger.
@@ -183,7 +183,7 @@ pub async fn give(
     order: &Order,
     clock: &dyn Clock,
     patience: Duration,
-    mut follow: impl FnMut(&RunRow),
+    mut follow: impl FnMut(Option<&RunRow>),
 ) -> Result<Option<Value>> {
     let body = serde_json::to_value(order)?;
     let verb = body.as_object().and_then(|o| o.keys().next().cloned()).unwrap_or_default();
@@ -200,7 +200,7 @@ pub async fn give(
             Reply::Taken if Lock::take(home).is_ok() && matches!(asked.reply()?, Reply::Taken) => {
                 return Err(requests::owner_gone());
             }
-            Reply::Taken => asked.run()?.iter().for_each(&mut follow),
+            Reply::Taken => follow(asked.run()?.as_ref()),
             Reply::Unseen => {}
         }
         tokio::time::sleep(ASK).await;

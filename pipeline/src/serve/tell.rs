@@ -21,7 +21,8 @@ impl Server {
         let text = format!("{pipeline}: {}", counts(&items));
         self.tell(NoticeKind::Done, &pipeline, Some((&run, items)), text, None).await?;
         let parked = self.parked(&pipeline).await?;
-        if items.parked > 0 && parked > self.with.limits.parked {
+        let known = self.told_lately(NoticeKind::Parked, &pipeline).await?;
+        if items.parked > 0 && parked > self.with.limits.parked && !known {
             let text = format!(
                 "{pipeline}: {parked} items are set aside, {} of them in this run",
                 items.parked

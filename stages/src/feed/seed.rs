@@ -1,6 +1,6 @@
 //! Seeds: what a person may write as the place to begin.
 
-use super::links::address;
+use super::links::{address, secret};
 use crate::demo::{DemoSite, bind};
 use tidemill_pipeline::{Context, Error, Result};
 use url::Url;
@@ -19,6 +19,12 @@ struct Demo(std::result::Result<DemoSite, String>);
 pub fn check_seed(text: &str) -> Result<()> {
     if text.trim() == DEMO {
         return Ok(());
+    }
+    // What is asked for has no name and password in it any more; what was written has.
+    let named = Url::parse(text.trim())
+        .is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    if named {
+        return Err(secret());
     }
     address(text).map(|_| ())
 }

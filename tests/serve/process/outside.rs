@@ -1,6 +1,6 @@
 //! Who looks on from outside: the listener, the service manager, and who is sent notices.
 
-use super::{AT_STARTUP, FIRINGS, pages, remember, serve, until};
+use super::{AT_STARTUP, FIRINGS, IN_WINTER, pages, remember, serve, until};
 use crate::notify::get;
 use crate::support::fake_web::FakeWeb;
 use crate::support::http::{Gate, Reply, Server};
@@ -28,6 +28,7 @@ fn a_server_that_listens_says_where_and_answers() {
     assert!(numbers.starts_with("HTTP/1.1 200 ") && numbers.contains("\"news\""), "{numbers}");
 
     let second = Place::new();
+    remember(&second, "idle", &pages(&web), &IN_WINTER);
     let taken = second.run(&["serve", "--listen", &address.to_string()]).code(2);
     taken.says(&format!("cannot listen on {address}"));
     serving.stop();
@@ -39,6 +40,7 @@ fn a_server_that_listens_says_where_and_answers() {
 fn the_service_manager_hears_that_it_is_ready_alive_and_stops() {
     use super::child::Child;
     let place = Place::new();
+    remember(&place, "idle", &["demo:".into()], &IN_WINTER);
     let socket = std::os::unix::net::UnixDatagram::bind(place.path("notify")).unwrap();
     socket.set_read_timeout(Some(super::PATIENCE)).unwrap();
     let heard = |wanted: &str| {
