@@ -76,6 +76,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     systemd::ready();
     let _watchdog = systemd::watchdog().map(|every| Beside(tokio::spawn(watched(every, health))));
     server.run().await?;
+    systemd::stopping(); // it may have ended before the task that says so began
     say(flags, "stopped; what was in hand is remembered");
     Ok(Outcome::Done)
 }
@@ -162,7 +163,7 @@ async fn say_what_comes(flags: &Flags, home: &Arc<Home>) -> Result<()> {
             ),
         );
     }
-    systemd::status(&format!("{} schedules", rows.len()));
+    systemd::status(&out::count(rows.len() as u64, "schedule"));
     Ok(())
 }
 

@@ -43,9 +43,6 @@ fn remember(place: &Place, name: &str, seeds: &[String], more: &[&str]) {
     place.run(&words).code(0);
 }
 
-/// A schedule whose time does not come while tests run, unless they run on New Year's Eve.
-const IN_WINTER: [&str; 2] = ["--cron", "0 0 1 1 *"];
-
 /// A site of two pages, the first of which does not come before the gate is opened.
 fn held() -> (FakeWeb, Gate) {
     let gate = Gate::closed();

@@ -1,6 +1,6 @@
 //! Who looks on from outside: the listener, the service manager, and who is sent notices.
 
-use super::{AT_STARTUP, FIRINGS, IN_WINTER, pages, remember, serve, until};
+use super::{AT_STARTUP, FIRINGS, SOME_DAY, pages, remember, serve, until};
 use crate::notify::get;
 use crate::support::fake_web::FakeWeb;
 use crate::support::http::{Gate, Reply, Server};
@@ -28,7 +28,7 @@ fn a_server_that_listens_says_where_and_answers() {
     assert!(numbers.starts_with("HTTP/1.1 200 ") && numbers.contains("\"news\""), "{numbers}");
 
     let second = Place::new();
-    remember(&second, "idle", &pages(&web), &IN_WINTER);
+    remember(&second, "idle", &pages(&web), &SOME_DAY);
     let taken = second.run(&["serve", "--listen", &address.to_string()]).code(2);
     taken.says(&format!("cannot listen on {address}"));
     serving.stop();
@@ -40,7 +40,7 @@ fn a_server_that_listens_says_where_and_answers() {
 fn the_service_manager_hears_that_it_is_ready_alive_and_stops() {
     use super::child::Child;
     let place = Place::new();
-    remember(&place, "idle", &["demo:".into()], &IN_WINTER);
+    remember(&place, "idle", &["demo:".into()], &SOME_DAY);
     let socket = std::os::unix::net::UnixDatagram::bind(place.path("notify")).unwrap();
     socket.set_read_timeout(Some(super::PATIENCE)).unwrap();
     let heard = |wanted: &str| {
@@ -58,7 +58,7 @@ fn the_service_manager_hears_that_it_is_ready_alive_and_stops() {
         .env("WATCHDOG_USEC", "100000")
         .env_remove("WATCHDOG_PID");
     let serving = Child::start(command);
-    assert_eq!(heard("READY=1"), ["STATUS=0 schedules", "READY=1"]);
+    assert_eq!(heard("READY=1"), ["STATUS=1 schedule", "READY=1"]);
     // Ready is said once, alive again and again.
     assert_eq!(heard("WATCHDOG=1"), ["WATCHDOG=1"]);
     assert_eq!(heard("WATCHDOG=1"), ["WATCHDOG=1"]);

@@ -1,6 +1,6 @@
 //! One owner: a second server is refused; the first one stops in order, or at once.
 
-use super::{AT_STARTUP, FIRINGS, IN_WINTER, PUBLISHED, held, pages, remember, serve, until};
+use super::{AT_STARTUP, FIRINGS, PUBLISHED, SOME_DAY, held, pages, remember, serve, until};
 use crate::support::program::Place;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ const STOPPING: &str = "stopping: what is in hand is finished";
 #[test]
 fn a_second_server_is_refused_at_once_and_told_who_is_the_first() {
     let place = Place::new();
-    remember(&place, "idle", &["demo:".into()], &IN_WINTER);
+    remember(&place, "idle", &["demo:".into()], &SOME_DAY);
     let first = serve(&place, &[]);
     let begun = Instant::now();
     let second = place.run(&["serve"]).code(75);
