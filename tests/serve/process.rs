@@ -10,6 +10,7 @@ mod owner;
 mod points;
 mod times;
 
+use crate::support::fake_ollama::{FakeOllama, TINY};
 use crate::support::fake_web::FakeWeb;
 use crate::support::http::Gate;
 use crate::support::program::Place;
@@ -47,6 +48,15 @@ fn remember(place: &Place, name: &str, seeds: &[String], more: &[&str]) {
 fn held() -> (FakeWeb, Gate) {
     let gate = Gate::closed();
     (FakeWeb::start().site(2).slow("/articles/1", &gate), gate)
+}
+
+/// A home that remembers a job of two pages, and a model that does not answer before it is released.
+fn asked(when: &[&str]) -> (FakeWeb, FakeOllama, Place) {
+    let (web, ollama) = (FakeWeb::start().site(2), FakeOllama::start());
+    let place = Place::new().with_ollama(&ollama.url());
+    ollama.hold();
+    remember(&place, "news", &pages(&web), &[when, &["--model", TINY]].concat());
+    (web, ollama, place)
 }
 
 /// The addresses of the two pages.

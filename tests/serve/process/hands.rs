@@ -1,7 +1,7 @@
 //! Many hands: what is asked of a server from another terminal, and what comes of it.
 
 use super::child::Child;
-use super::{PUBLISHED, SOME_DAY, held, pages, remember, serve, until};
+use super::{PUBLISHED, SOME_DAY, asked, held, pages, remember, serve, until};
 use crate::support::fake_web::{FakeWeb, Fault};
 use crate::support::program::{Place, files};
 use serde_json::Value;
@@ -177,22 +177,21 @@ fn two_pipelines_run_beside_each_other() {
 
 #[test]
 fn a_run_in_hand_is_brought_to_its_end_before_the_server_leaves_and_who_asked_hears_of_it() {
-    let ((web, gate), place) = (held(), Place::new());
-    remember(&place, "news", &pages(&web), &SOME_DAY);
+    let (_web, ollama, place) = asked(&SOME_DAY);
     let serving = serve(&place, &[]);
-    let asked = Child::start(place.command(&["run", "news"]));
-    web.wait_for_hits("/articles/1", 1);
+    let asking = Child::start(place.command(&["run", "news"]));
+    ollama.wait_for_started(1);
     serving.terminate();
     serving.says("stopping: ");
-    gate.open();
-    asked.ended().code(2).says("interrupted");
+    ollama.release_all();
+    asking.ended().code(2).says("interrupted");
     serving.ended().code(0);
     assert_eq!(
         place.json(0, &["run", "news"])["resumed"],
         true,
         "without a server it goes on here"
     );
-    assert_eq!(web.hits("/articles/1"), 1);
+    assert_eq!(ollama.repeated().len(), 0);
 }
 
 #[test]

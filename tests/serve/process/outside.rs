@@ -128,3 +128,17 @@ fn a_notice_on_its_way_when_the_server_is_killed_is_sent_again() {
     second.stop();
     assert_eq!(check.hits("/ping"), 2, "rather twice than never");
 }
+
+#[test]
+fn a_run_that_is_published_is_told_of_though_its_server_was_killed_before_it_could() {
+    let (web, place) = (FakeWeb::start().site(2), Place::new());
+    remember(&place, "news", &pages(&web), &AT_STARTUP);
+    let check = Server::start(|_| Reply::full(200, "text/plain", "ok"));
+    tell(&place, "ping", &(check.url() + "/ping"), "done");
+    super::points::dies(&place, "publish.committed", 1);
+    assert_eq!(check.hits("/ping"), 0);
+    let second = serve(&place, &[]);
+    check.wait_for_hits("/ping", 1);
+    until(&place, FIRINGS, "fired published finished 1");
+    second.stop();
+}

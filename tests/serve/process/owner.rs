@@ -1,6 +1,6 @@
 //! One owner: a second server is refused; the first one stops in order, or at once.
 
-use super::{AT_STARTUP, FIRINGS, PUBLISHED, SOME_DAY, held, pages, remember, serve, until};
+use super::{AT_STARTUP, FIRINGS, PUBLISHED, SOME_DAY, asked, remember, serve, until};
 use crate::support::program::Place;
 use std::time::{Duration, Instant};
 
@@ -22,37 +22,34 @@ fn a_second_server_is_refused_at_once_and_told_who_is_the_first() {
 
 #[test]
 fn a_signal_lets_what_is_in_hand_end_and_the_next_server_goes_on() {
-    let ((web, gate), place) = (held(), Place::new());
-    remember(&place, "news", &pages(&web), &AT_STARTUP);
+    let (_web, ollama, place) = asked(&AT_STARTUP);
     let first = serve(&place, &[]);
-    web.wait_for_hits("/articles/1", 1);
+    ollama.wait_for_started(1);
     first.terminate();
     first.says(STOPPING);
-    gate.open();
+    ollama.release_all();
     let ended = first.ended().code(0);
     assert!(ended.stdout.contains("stopped; what was in hand is remembered"), "{}", ended.stdout);
     assert_eq!(place.texts(PUBLISHED), ["0"]);
 
     let second = serve(&place, &[]);
     until(&place, FIRINGS, "fired published finished 2");
-    assert_eq!(web.hits("/articles/1"), 1, "what was in hand is remembered");
+    assert_eq!(ollama.repeated().len(), 0, "what was in hand is remembered");
     assert_eq!(place.count("SELECT count(*) FROM digests"), 2);
     second.stop();
 }
 
 #[test]
 fn a_second_signal_waits_for_nothing() {
-    let ((web, gate), place) = (held(), Place::new());
-    remember(&place, "news", &pages(&web), &AT_STARTUP);
+    let (_web, ollama, place) = asked(&AT_STARTUP);
     let first = serve(&place, &[]);
-    web.wait_for_hits("/articles/1", 1);
+    ollama.wait_for_started(1);
     first.terminate();
     first.says(STOPPING);
     first.terminate();
-    // The page is still held back: nobody waited for it.
-    first.ended().code(0);
+    first.ended().code(0); // and the model has not answered yet
     assert_eq!(place.texts(PUBLISHED), ["0"]);
-    gate.open();
+    ollama.release_all();
     let second = serve(&place, &[]);
     until(&place, FIRINGS, "fired published finished 2");
     second.stop();

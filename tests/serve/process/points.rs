@@ -76,7 +76,7 @@ fn killed_at(point: &str, n: u64) {
 }
 
 /// Serves until it comes to a crash point for the `n`th time.
-fn dies(place: &Place, point: &str, n: u64) {
+pub(super) fn dies(place: &Place, point: &str, n: u64) {
     let mut command = place.command(&["serve"]);
     command.env("TIDEMILL_CRASH_AT", format!("{point}:{n}"));
     let dying = Child::start(command);
