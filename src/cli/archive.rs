@@ -1,11 +1,12 @@
 //! `archive init`: make a folder an archive, and let this home use it.
 
 use super::flags::Flags;
-use super::{home, out};
+use super::{order, out};
 use crate::Outcome;
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 use tidemill_pipeline::clock::{Clock, SystemClock};
+use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::tier::{self, Init, Tier};
 use tidemill_pipeline::{Result, ResultExt};
 
@@ -46,11 +47,8 @@ async fn accept(flags: &Flags, tier: &Tier, dir: &Path) -> Result<()> {
     else {
         return Ok(());
     };
-    let home = home::own(flags, place)?;
-    home.accept_archive(tier, &std::path::absolute(dir)?).await?;
-    out::line(
-        flags,
-        format!("the home {} accepts it at this place from now on", home.root().display()),
-    );
+    let order = Order::Accept { place: std::path::absolute(dir)?, tier: tier.clone() };
+    order::carry_out(flags, place, order).await?;
+    out::line(flags, format!("the home {} accepts it at this place from now on", place.display()));
     Ok(())
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 /// So many files of a home are kept, the newest ones.
-const KEPT: usize = 30;
+const KEPT: usize = 100;
 
 /// What is said before it is known which run it is, is held back up to here, in bytes.
 const EARLY: usize = 64 << 10;

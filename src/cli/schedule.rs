@@ -14,6 +14,9 @@ use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::{Error, Mill, Result};
 
+/// So many of the newest decisions are looked through for runs that failed.
+const LOOKED_AT: u32 = 2000;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -62,6 +65,8 @@ pub(super) struct Listed {
     next: Option<String>,
     fire_at: Option<String>,
     paused: bool,
+    /// What went wrong, when its last run failed.
+    failed: Option<String>,
     /// Whether the home knows it already; one of the code is known once `serve` has run.
     served: bool,
 }
@@ -101,14 +106,19 @@ pub(super) fn lines(listed: &[Listed]) -> Vec<String> {
             (_, None) => String::new(),
         };
         let unknown = if row.served { "" } else { "  (begins with the first `serve`)" };
-        format!("{:<width$}  {} {}  {next}{unknown}", row.pipeline, row.schedule, row.zone)
+        let failed =
+            row.failed.as_ref().map_or(String::new(), |why| format!("  last run failed: {why}"));
+        format!("{:<width$}  {} {}  {next}{unknown}{failed}", row.pipeline, row.schedule, row.zone)
     };
     listed.iter().map(line).collect()
 }
 
 /// The schedules that the home knows, and those of the code that it does not know yet.
 pub(super) async fn listed(home: &Arc<Home>, mill: Option<&Mill>) -> Result<Vec<Listed>> {
-    let rows = home.ledger().read(ScheduleRow::all).await?;
+    let (rows, newest) = home
+        .ledger()
+        .read(|read| Ok((ScheduleRow::all(read)?, FiringRow::newest(read, None, LOOKED_AT)?)))
+        .await?;
     let now = home.clock().now();
     let mut listed: Vec<Listed> = rows
         .iter()
@@ -122,6 +132,7 @@ pub(super) async fn listed(home: &Arc<Home>, mill: Option<&Mill>) -> Result<Vec<
                 next: next.map(|firing| firing.scheduled_for.to_string()),
                 fire_at: next.map(|firing| firing.fire_at.to_rfc3339()),
                 paused: row.paused_at.is_some(),
+                failed: last_failure(&newest, &row.pipeline),
                 served: true,
             }
         })
@@ -147,6 +158,7 @@ fn of_code(mill: Option<&Mill>, known: &[&str]) -> Vec<Listed> {
                 next: next.map(|nominal| nominal.to_string()),
                 fire_at: None,
                 paused: false,
+                failed: None,
                 served: false,
             })
         })
@@ -246,6 +258,13 @@ async fn log(
     }
     out::json(flags, &rows)?;
     Ok(Outcome::Done)
+}
+
+/// What came of the newest run of a pipeline that is over or has failed, unless all went well.
+fn last_failure(newest: &[FiringRow], pipeline: &str) -> Option<String> {
+    let last = newest.iter().find(|row| row.pipeline == pipeline && row.outcome.is_some())?;
+    let outcome = last.outcome.as_deref().filter(|outcome| *outcome != "published")?;
+    Some(out::short(outcome, 120))
 }
 
 /// Refuses a name that nothing is scheduled by.

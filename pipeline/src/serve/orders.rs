@@ -8,6 +8,7 @@ use crate::ledger::{
 };
 use crate::mill::Home;
 use crate::run::{PruneReport, RunOptions, RunReport, apply, decide, open_gate};
+use crate::tier::Tier;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,6 +39,13 @@ pub enum Order {
     },
     /// Run a pipeline now: only a program that serves does this.
     Run(RunOrder),
+    /// Take an archive at a place from now on, also where another one was known before.
+    Accept {
+        /// The archive's folder.
+        place: PathBuf,
+        /// The archive.
+        tier: Tier,
+    },
     /// Let the times of a schedule pass until it is resumed.
     Pause {
         /// The schedule: its pipeline.
@@ -94,6 +102,9 @@ impl Home {
             ))
             .because("home_locked")
             .help("wait until it is done; or let `serve` own the home: it takes orders")),
+            Order::Accept { place, tier } => {
+                self.accept_archive(&tier, &place).await.map(|()| json!({}))
+            }
             Order::Pause { pipeline } => self.pause(pipeline, true).await,
             Order::Resume { pipeline } => self.pause(pipeline, false).await,
             Order::Remember { job, timing } => self.remember(job, timing).await,

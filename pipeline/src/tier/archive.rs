@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 const README: &str = include_str!("archive_readme.txt");
 
 /// An archive that was found at its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
     /// The folder that is the archive.
     pub root: PathBuf,

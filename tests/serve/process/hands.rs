@@ -221,3 +221,37 @@ fn a_page_that_was_mended_comes_with_the_run_that_is_asked_for_next() {
     assert_eq!((&report["items"]["done"], &report["items"]["unchanged"]), (&1.into(), &1.into()));
     serving.stop();
 }
+
+#[test]
+fn an_archive_that_is_made_while_the_home_is_served_is_taken_by_the_server() {
+    let place = Place::new();
+    remember(&place, "idle", &["demo:".into()], &SOME_DAY);
+    let serving = serve(&place, &[]);
+    let nas = place.path("nas");
+    std::fs::create_dir(&nas).unwrap();
+    let home = place.home();
+    let words = ["archive", "init", nas.to_str().unwrap(), "--home", home.to_str().unwrap()];
+    place.run(&words).code(0);
+    let known = place.texts("SELECT root FROM tm_archives");
+    assert_eq!(known, [nas.to_string_lossy()]);
+    serving.stop();
+}
+
+#[test]
+fn a_schedule_whose_run_failed_says_so_where_schedules_are_listed() {
+    let place = Place::new();
+    let seeds = place.path("seeds.txt");
+    std::fs::write(&seeds, "demo:\n").unwrap();
+    let from = ["--from", seeds.to_str().unwrap(), "--cron", "@startup"];
+    remember(&place, "gone", &[], &from);
+    std::fs::remove_file(&seeds).unwrap();
+    let serving = serve(&place, &[]);
+    until(&place, "SELECT CAST(max(failures) AS TEXT) FROM tm_firings", "1");
+    let listed = place.json(0, &["schedule", "ls"]);
+    assert!(
+        listed[0]["failed"].as_str().is_some_and(|why| why.contains("seeds.txt")),
+        "{listed:#}"
+    );
+    place.run(&["schedule"]).code(0);
+    serving.stop();
+}
