@@ -3,6 +3,7 @@
 use super::pond::{Fish, Pond};
 use super::stand::{Stand, hours};
 use std::sync::Arc;
+use std::time::Duration;
 use tidemill_pipeline::mill::Planned;
 use tidemill_pipeline::run::RunOptions;
 use tidemill_pipeline::testing::{Lines, rows};
@@ -87,5 +88,33 @@ async fn a_missed_day_gets_its_run_by_hand_once() {
         let error = at(day).await.unwrap_err();
         assert!(error.message().contains(says), "{day}: {error}");
     }
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_restarted_often_does_not_use_up_the_tries_of_a_run() {
+    let stand = Stand::at("2026-05-01T10:00:00Z");
+    let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(0)));
+    pond.fill((0..2000).map(|n| Fish::new(&format!("eel {n}"))).collect());
+    let mill = || Mill::at("mill").daily("12:30", job(&pond, &gate)).retries(0);
+    let mut serving = stand.serve(mill()).await;
+    stand.wall.pass(hours(1));
+    for restart in 1..=7 {
+        serving
+            .until("pond", |_| serving.rows("pond").first().is_some_and(|row| row.tries == 1))
+            .await;
+        // What is in hand when the signal comes is finished, one by one.
+        let stopping = serving.stop();
+        tokio::pin!(stopping);
+        while tokio::time::timeout(Duration::from_millis(10), &mut stopping).await.is_err() {
+            gate.add_permits(1);
+        }
+        serving = stand.serve(mill()).await;
+        assert!(serving.log("pond")[0].ends_with("|fired|"), "restart {restart}");
+    }
+    gate.add_permits(10_000);
+    serving.settled("pond", 1).await;
+    assert_eq!(serving.log("pond"), ["2026-05-01T12:30:00|fired|published"]);
+    assert_eq!(stand.post.told(), [""; 0]);
     serving.stop().await;
 }

@@ -275,6 +275,12 @@ pub(crate) fn begin(tx: &Tx<'_>, no: i64) -> Result<()> {
     tx.execute(sql, [no]).map(|_| ())
 }
 
+/// Its run was stopped in good order: that was no try.
+pub(crate) fn put_back(tx: &Tx<'_>, no: i64) -> Result<()> {
+    let sql = "UPDATE tm_firings SET tries = max(tries - 1, 0) WHERE firing_no = ?1";
+    tx.execute(sql, [no]).map(|_| ())
+}
+
 /// Its run failed and is tried again.
 pub(crate) fn again(tx: &Tx<'_>, no: i64, at: i64, outcome: &str) -> Result<()> {
     let sql = "UPDATE tm_firings SET next_try_at = ?2, outcome = ?3, failures = failures + 1

@@ -156,9 +156,9 @@ impl Server {
                 self.succeeded(firing, Some(error)).await
             }
             Err(error) if self.with.stop.urgency() > Urgency::Go => {
-                // The next server goes on with it.
+                // The next server goes on with it. Only kills count against it.
                 tracing::info!(pipeline = firing.pipeline, %error, "stopped");
-                Ok(())
+                self.home.ledger().commit(move |tx| firings::put_back(tx, no)).await
             }
             Err(error) => self.failed(firing, retries, error).await,
         }
