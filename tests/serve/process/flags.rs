@@ -70,3 +70,14 @@ fn a_server_with_wrong_words_makes_no_home_either() {
         assert!(!place.home().exists(), "{words:?} made the home");
     }
 }
+
+#[test]
+fn an_address_with_a_password_is_not_written_down() {
+    let place = Place::new();
+    for address in ["http://user:s3cret@127.0.0.1:1/feed", "http://127.0.0.1:1/feed?token=s3cret"] {
+        let refused = place.run(&["digest", address, "--daily", "06:00"]).code(2);
+        assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
+        refused.says("the address carries a secret");
+        assert!(!place.home().exists(), "{address} made the home");
+    }
+}
