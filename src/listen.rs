@@ -61,14 +61,6 @@ impl Read {
     }
 }
 
-/// Length and time of the ledger's write-ahead log: who writes changes them.
-fn log_of(home: &Home) -> Option<(u64, SystemTime)> {
-    let mut log = home.ledger().path().as_os_str().to_owned();
-    log.push("-wal");
-    let meta = std::path::Path::new(&log).metadata().ok()?;
-    Some((meta.len(), meta.modified().ok()?))
-}
-
 impl Listener {
     /// Refuses an address that others can reach, unless that is allowed; to be asked before
     /// anything is opened.
@@ -227,7 +219,7 @@ async fn numbers(shared: &Shared) -> Response<Full<Bytes>> {
     let home = Arc::clone(&shared.home);
     // A task of its own: the turn is over when the ledger was read, not when who asked has left.
     let read = tokio::spawn(async move {
-        let log = log_of(&home);
+        let log = home.ledger().log();
         if let Some(last) = last.as_ref().filter(|last| last.is_true(log)) {
             return Ok(last.text.clone());
         }

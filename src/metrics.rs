@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tidemill_pipeline::Result;
 use tidemill_pipeline::ledger::{OffloadRow, OffloadState, PipelineStatus, Read, ScheduleRow};
 use tidemill_pipeline::mill::Home;
@@ -20,8 +20,9 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub async fn text(home: &Home) -> Result<String> {
     let file = home.ledger().path().to_path_buf();
     let now = home.clock().now();
-    let facts = home.ledger().read(move |read| Facts::of(read, file, now)).await?;
-    Ok(facts.text())
+    let wal_bytes = home.ledger().log().map_or(0, |(bytes, _)| bytes);
+    let facts = home.ledger().read(move |read| Facts::of(read, now)).await?;
+    Ok(facts.text(size(&file), wal_bytes))
 }
 
 /// What is read of the ledger.
@@ -36,8 +37,6 @@ struct Facts {
     decisions: Vec<(String, String, u64)>,
     notices: u64,
     answers: u64,
-    ledger_bytes: u64,
-    wal_bytes: u64,
 }
 
 /// The runs of a pipeline in one state.
@@ -81,7 +80,7 @@ const ITEMS: &str =
       ORDER BY p.name";
 
 impl Facts {
-    fn of(read: &Read<'_>, file: PathBuf, now: DateTime<Utc>) -> Result<Self> {
+    fn of(read: &Read<'_>, now: DateTime<Utc>) -> Result<Self> {
         let pipelines = PipelineStatus::all(read)?;
         let mut waiting: BTreeMap<String, u64> =
             pipelines.iter().map(|status| (status.pipeline.clone(), 0)).collect();
@@ -91,7 +90,6 @@ impl Facts {
             }
         }
         let answers = read.one("SELECT count(*) FROM tm_calls", [], |row| row.get(0))?;
-        let wal = PathBuf::from(format!("{}-wal", file.display()));
         Ok(Self {
             pipelines,
             runs: runs(read)?,
@@ -103,12 +101,10 @@ impl Facts {
                 .all(DECISIONS, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?,
             notices: read.one(NOTICES, [], |row| row.get(0))?.unwrap_or(0),
             answers: answers.unwrap_or(0),
-            ledger_bytes: size(&file),
-            wal_bytes: size(&wal),
         })
     }
 
-    fn text(&self) -> String {
+    fn text(&self, ledger_bytes: u64, wal_bytes: u64) -> String {
         let mut page = Page::default();
         page.family("build_info", "The program; its value is always 1.");
         page.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -119,8 +115,8 @@ impl Facts {
             page.family(name, help);
             page.sample(&[], value);
         };
-        one("ledger_bytes", "Size of the ledger's file.", self.ledger_bytes);
-        one("wal_bytes", "Size of the ledger's write-ahead log.", self.wal_bytes);
+        one("ledger_bytes", "Size of the ledger's file.", ledger_bytes);
+        one("wal_bytes", "Size of the ledger's write-ahead log.", wal_bytes);
         one("notices_waiting", "Notices that have not arrived yet.", self.notices);
         one("model_answers", "Answers of models that are kept.", self.answers);
         let at_work = self.runs.iter().filter(|runs| runs.state == "running");

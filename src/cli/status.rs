@@ -94,7 +94,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
         home: home.root().display().to_string(),
         mill: home.mill().to_string(),
         ledger_bytes: size(home.ledger().path()),
-        wal_bytes: size(Path::new(&format!("{}-wal", home.ledger().path().display()))),
+        wal_bytes: home.ledger().log().map_or(0, |(bytes, _)| bytes),
         scratch_bytes: size(&home.scratch().root),
         archived_bytes: pipelines.iter().map(|pipeline| pipeline.archived_bytes).sum(),
         server,

@@ -60,6 +60,20 @@ async fn files_that_wait_go_to_an_archive_that_comes_back_without_a_run() {
     assert_eq!(states(), ["finished", "published"]);
     assert!(!scratch().is_empty(), "its files wait");
 
+    // Looking for it every now and then costs the disk nothing.
+    let ledger = rusqlite::Connection::open(serving.home.ledger().path()).unwrap();
+    let version =
+        || ledger.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    until("the heartbeats arrived", || stand.post.heartbeats() == 2).await;
+    let noted = || {
+        rows(serving.home.ledger().path(), "SELECT 1 FROM tm_notices WHERE sent_at IS NULL")
+            .unwrap()
+    };
+    until("that is noted", || noted().is_empty()).await;
+    let before = version();
+    tokio::time::sleep(10 * stand.tend_every).await;
+    assert_eq!(version(), before, "somebody wrote though nothing happened");
+
     rename(&elsewhere, &nas).unwrap();
     until("the run is finished", || states() == ["finished", "finished"]).await;
     assert!(scratch().is_empty(), "{:?}", scratch());

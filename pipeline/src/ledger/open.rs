@@ -9,6 +9,7 @@ use crate::{Error, Result};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 /// The queue of the writer is full with so many writes, or with 32 MiB.
@@ -106,6 +107,16 @@ impl Ledger {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Length and time of its write-ahead log: whoever writes into the ledger changes them, this
+    /// program or another. `None` where there is none.
+    #[must_use]
+    pub fn log(&self) -> Option<(u64, SystemTime)> {
+        let mut log = self.path.as_os_str().to_owned();
+        log.push("-wal");
+        let meta = Path::new(&log).metadata().ok()?;
+        Some((meta.len(), meta.modified().ok()?))
     }
 
     /// Queues a write and returns when it has a place in the queue, not when it is durable.

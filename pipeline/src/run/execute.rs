@@ -13,7 +13,7 @@ use crate::ledger::{RunState, firings, items, pipelines, runs};
 use crate::mill::Home;
 use crate::{Error, Result};
 use chrono::{DateTime, Days, Utc};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -149,6 +149,9 @@ impl Home {
             return Ok(None);
         };
         let gate = gate::open_gate(self, archive, place.as_deref()).await?;
+        if let Some(why) = &gate.away {
+            return Ok(Some(OffloadReport::away(&gate.root, why))); // nothing is written for a look
+        }
         let options = RunOptions { archive: place, ..RunOptions::default() };
         let scene = scene(self, blueprint, &options, Some(&gate)).await?;
         finish::missing_snapshots(&scene).await?; // before its run counts as finished
@@ -366,6 +369,16 @@ async fn keep_report(live: &Arc<Live>, state: RunState, report: &RunReport) -> R
 }
 
 impl OffloadReport {
+    /// The archive is away, and nothing was tried.
+    fn away(root: &Path, why: &str) -> Self {
+        Self {
+            state: "waiting".into(),
+            archive: Some(root.to_string_lossy().into_owned()),
+            note: Some(why.to_string()),
+            ..Self::default()
+        }
+    }
+
     /// For a pipeline without an archive.
     pub(crate) fn none() -> Self {
         Self { state: "none".into(), ..Self::default() }

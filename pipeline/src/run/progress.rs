@@ -2,6 +2,7 @@
 
 use super::report::RunReport;
 use crate::ledger::ItemState;
+use std::sync::Arc;
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -57,4 +58,26 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn event(&self, _event: &Event<'_>) {}
+}
+
+/// Progress that somebody else hears as well: the run's id, once it has one.
+pub(crate) fn overheard(
+    progress: Arc<dyn Progress>,
+    told: impl Fn(&str) + Send + Sync + 'static,
+) -> Arc<dyn Progress> {
+    Arc::new(Overheard { progress, told: Box::new(told) })
+}
+
+struct Overheard {
+    progress: Arc<dyn Progress>,
+    told: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Progress for Overheard {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Begun { run, .. } = event {
+            (self.told)(run);
+        }
+        self.progress.event(event);
+    }
 }

@@ -8,12 +8,11 @@ use crate::ledger::RunRow;
 use crate::ledger::requests::{self, Asked, Reply, Request};
 use crate::mill::Home;
 use crate::mill::lock::Lock;
-use crate::run::{Event, Progress};
 use crate::{Error, Result};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// How often an owner looks for orders.
@@ -33,7 +32,7 @@ impl Home {
     /// something are refused.
     pub async fn attend(self: Arc<Self>, server: Option<Arc<Server>>) {
         let mut hands = JoinSet::new();
-        let mut seen = Wal::of(self.ledger().path());
+        let mut seen = None;
         for look in 0_u64.. {
             tokio::time::sleep(LOOK).await;
             while hands.try_join_next().is_some() {}
@@ -41,9 +40,11 @@ impl Home {
                 continue; // who asks now finds the home free soon
             }
             // The file's time is coarse: now and then the letter box is opened all the same.
-            if !seen.changed() && !look.is_multiple_of(SURE) {
+            let log = self.ledger().log();
+            if log.is_some() && log == seen && !look.is_multiple_of(SURE) {
                 continue;
             }
+            seen = log;
             if let Err(error) = self.take_orders(server.as_ref(), &mut hands).await {
                 tracing::warn!(%error, "an order could not be looked at");
                 self.mend_when_idle();
@@ -124,51 +125,6 @@ impl Home {
             }
             tokio::time::sleep(LOOK).await;
         }
-    }
-}
-
-/// Whether anybody wrote into the ledger since the last look: two numbers of a file instead of a
-/// query.
-struct Wal {
-    path: PathBuf,
-    seen: Option<(u64, SystemTime)>,
-}
-
-impl Wal {
-    fn of(ledger: &Path) -> Self {
-        let mut path = ledger.as_os_str().to_owned();
-        path.push("-wal");
-        Self { path: PathBuf::from(path), seen: None }
-    }
-
-    fn changed(&mut self) -> bool {
-        let now =
-            self.path.metadata().ok().and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
-        let same = now.is_some() && now == self.seen;
-        self.seen = now;
-        !same
-    }
-}
-
-/// Progress that somebody else hears as well: the run's id, once it has one.
-pub(super) fn overheard(
-    progress: Arc<dyn Progress>,
-    told: impl Fn(&str) + Send + Sync + 'static,
-) -> Arc<dyn Progress> {
-    Arc::new(Overheard { progress, told: Box::new(told) })
-}
-
-struct Overheard {
-    progress: Arc<dyn Progress>,
-    told: Box<dyn Fn(&str) + Send + Sync>,
-}
-
-impl Progress for Overheard {
-    fn event(&self, event: &Event<'_>) {
-        if let Event::Begun { run, .. } = event {
-            (self.told)(run);
-        }
-        self.progress.event(event);
     }
 }
 

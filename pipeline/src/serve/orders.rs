@@ -7,6 +7,7 @@ use crate::ledger::{
     JobRow, ParkedFilter, ParkedItem, RunRow, ScheduleRow, jobs, parked, schedules, undo,
 };
 use crate::mill::Home;
+use crate::run::progress::overheard;
 use crate::run::{PruneReport, RunOptions, RunReport, apply, decide, open_gate};
 use crate::tier::Tier;
 use crate::{Error, Result};
@@ -244,7 +245,7 @@ impl Server {
         let options = self.options(&planned);
         let options = RunOptions {
             archive: order.archive.or(options.archive),
-            progress: super::letters::overheard(options.progress, told),
+            progress: overheard(options.progress, told),
             keep_going: order.keep_going,
             stop,
             ..options

@@ -1,10 +1,10 @@
 //! The worker of one pipeline: its unfinished run first, then what is due, one after another.
 
-use super::letters::overheard;
 use super::server::Server;
 use crate::clock::Nominal;
 use crate::ledger::{FiringRow, RunRow, RunState, ScheduleRow, firings};
 use crate::mill::Planned;
+use crate::run::progress::overheard;
 use crate::run::stop::Urgency;
 use crate::run::{RunOptions, RunReport, Stop};
 use crate::{Error, Result, crash};
