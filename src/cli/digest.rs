@@ -11,6 +11,7 @@ use std::time::Duration;
 use tidemill_pipeline::clock::{Clock, SystemClock, Timing};
 use tidemill_pipeline::ledger::{self, JobRow, PipelineRow, ScheduleRow};
 use tidemill_pipeline::mill::Planned;
+use tidemill_pipeline::run::never_initialised;
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::tier::{self, Presence};
 use tidemill_pipeline::{Error, Result};
@@ -123,15 +124,7 @@ async fn remember(flags: &Flags, options: &DigestOptions, timing: Timing) -> Res
         && matches!(tier::look(root, None), Presence::NeverInitialised)
         && !is_known(flags, root).await
     {
-        return Err(Error::halt(format!(
-            "{} was never made an archive of tidemill",
-            root.display()
-        ))
-        .because("archive_new")
-        .help(format!(
-            "if this is the right disk, run: tidemill archive init {}",
-            root.display()
-        )));
+        return Err(never_initialised(root));
     }
     let job = JobRow {
         pipeline: options.name.clone(),

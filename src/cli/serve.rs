@@ -1,7 +1,7 @@
 //! `serve`: run the jobs by their schedules, and take orders from other terminals, until told to stop.
 
 use super::flags::Flags;
-use super::{drive, home, log, out, progress, run, shown};
+use super::{drive, home, log, out, progress, run, schedule, shown};
 use crate::health::Health;
 use crate::listen::Listener;
 use crate::notify::Targets;
@@ -9,12 +9,13 @@ use crate::{Outcome, systemd};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tidemill_pipeline::ledger::ScheduleRow;
+use tidemill_pipeline::clock;
 use tidemill_pipeline::mill::Home;
 use tidemill_pipeline::run::stop::Urgency;
 use tidemill_pipeline::run::{Event, Progress, Stop};
 use tidemill_pipeline::serve::{Limits, ServeOptions, Server};
 use tidemill_pipeline::{Error, Mill, Result};
+use tokio::task::JoinSet;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,7 +23,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 10, value_name = "N")]
     parked_limit: u64,
     /// Tell when an archive or a model is away for longer than this
-    #[arg(long, default_value = "24h", value_name = "SPAN", value_parser = hours)]
+    #[arg(long, default_value = "24h", value_name = "SPAN", value_parser = clock::span)]
     away_limit: Duration,
     /// Listen here for /metrics (Prometheus) and /healthz, for instance on 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS")]
@@ -30,21 +31,6 @@ pub(super) struct Args {
     /// Let --listen be an address that other machines reach
     #[arg(long, requires = "listen")]
     listen_public: bool,
-}
-
-/// Reads `90s`, `30m`, `24h`, `2d`.
-fn hours(text: &str) -> Result<Duration, String> {
-    let (number, unit) =
-        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let n: u64 = number.parse().map_err(|_| "write it as 90s, 30m, 24h or 2d")?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err("write it as 90s, 30m, 24h or 2d".into()),
-    };
-    Ok(Duration::from_secs(n.saturating_mul(seconds)))
 }
 
 pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Result<Outcome> {
@@ -65,16 +51,19 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
         })
         .transpose()?;
     let server = Server::new(&home, options(flags, args, mill, &home, &stop, &health)?)?;
-    let _signals = Beside(tokio::spawn(drive::watch_signals(stop.clone(), flags.clone())));
-    let _ending = Beside(tokio::spawn(say_when_it_ends(stop)));
+    let mut beside = JoinSet::new(); // ends with the verb
+    beside.spawn(drive::watch_signals(stop.clone(), flags.clone()));
+    beside.spawn(say_when_it_ends(stop));
     server.open().await?;
-    say_what_comes(flags, &home).await?;
+    say_what_comes(flags, &home, mill).await?;
     if let Some(listener) = &listener {
         say(flags, format!("listens on http://{}/metrics and /healthz", listener.address()));
     }
     say(flags, "serves; Ctrl-C stops it when what is in hand is done");
     systemd::ready();
-    let _watchdog = systemd::watchdog().map(|every| Beside(tokio::spawn(watched(every, health))));
+    if let Some(every) = systemd::watchdog() {
+        beside.spawn(watched(every, health));
+    }
     server.run().await?;
     systemd::stopping(); // it may have ended before the task that says so began
     say(flags, "stopped; what was in hand is remembered");
@@ -110,15 +99,6 @@ fn options(
     })
 }
 
-/// A task that ends with the verb.
-struct Beside(tokio::task::JoinHandle<()>);
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 async fn say_when_it_ends(stop: Stop) {
     stop.reached(Urgency::Drain).await;
     systemd::stopping();
@@ -140,20 +120,9 @@ fn say(flags: &Flags, text: impl AsRef<str>) {
 }
 
 /// The schedules with their next times.
-async fn say_what_comes(flags: &Flags, home: &Arc<Home>) -> Result<()> {
-    let rows = home.ledger().read(ScheduleRow::all).await?;
-    let now = home.clock().now();
-    for row in &rows {
-        let next = match (row.paused_at, row.next(now)) {
-            (Some(_), _) => "paused".to_string(),
-            (None, Some(firing)) => {
-                format!("next {}", firing.scheduled_for.local.format("%Y-%m-%d %H:%M"))
-            }
-            (None, None) => String::new(),
-        };
-        let (text, zone) = (row.timing.schedule.text(), row.timing.zone.name());
-        say(flags, format!("{}: {text} {zone}  {next}", row.pipeline));
-    }
+async fn say_what_comes(flags: &Flags, home: &Arc<Home>, mill: Option<&Mill>) -> Result<()> {
+    let rows = schedule::listed(home, mill).await?;
+    schedule::lines(&rows).into_iter().for_each(|line| say(flags, line));
     if rows.is_empty() {
         let program = out::program();
         say(

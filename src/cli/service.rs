@@ -9,7 +9,7 @@ use std::path::Path;
 use tidemill_pipeline::{Error, Mill, Result, ResultExt as _};
 
 /// What the program reads of the environment and a service would not have.
-const VARIABLES: [&str; 3] = ["OLLAMA_HOST", "TIDEMILL_LOG", "TZ"];
+const VARIABLES: [&str; 4] = ["OLLAMA_HOST", "TIDEMILL_LOG", "TIDEMILL_LOG_FORMAT", "TZ"];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +21,8 @@ pub(super) struct Args {
 enum Verb {
     /// Print it; how to install it stands at its head
     #[command(
-        after_help = "What is set here of --home, --archive, OLLAMA_HOST, TIDEMILL_LOG and TZ is in it.\n\n\
+        after_help = "What is set here of --home, --archive, OLLAMA_HOST, TIDEMILL_LOG, TIDEMILL_LOG_FORMAT\n\
+                            and TZ is in it.\n\n\
                             Example:  tidemill service print --systemd > ~/.config/systemd/user/tidemill.service"
     )]
     Print(Print),

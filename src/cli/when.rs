@@ -2,8 +2,8 @@
 
 use clap::Args;
 use std::time::Duration;
+use tidemill_pipeline::Result;
 use tidemill_pipeline::clock::{CatchUp, Overlap, Policy, Schedule, Timing, Zone};
-use tidemill_pipeline::{Error, Result};
 
 /// Under this heading they stand in the help.
 const BY_ITSELF: &str = "To let `serve` run it";
@@ -58,10 +58,6 @@ impl When {
             (_, _, _, Some(expression)) => Schedule::cron(expression)?,
             _ => return Ok(None),
         };
-        if schedule.upstream().is_some() {
-            return Err(Error::halt("a job without a program has nothing to come after")
-                .because("bad_schedule"));
-        }
         let zone = self.zone.as_deref().map_or_else(|| Ok(Zone::of_system()), Zone::parse)?;
         let policy = Policy {
             catch_up: self.catch_up.map_or_else(CatchUp::default, Missed::policy),

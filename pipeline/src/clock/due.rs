@@ -16,7 +16,7 @@ const STEPS: usize = 10_000;
 
 /// What becomes of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It gets a run, on time.
     OnTime,
     /// It gets a run, late: nobody was there when it came.
@@ -30,28 +30,28 @@ pub enum Fate {
 impl Fate {
     /// Whether it gets a run.
     #[must_use]
-    pub fn runs(self) -> bool {
+    pub(crate) fn runs(self) -> bool {
         matches!(self, Fate::OnTime | Fate::Late)
     }
 }
 
 /// A time, or several in a row, and what becomes of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// The time; the last of several.
-    pub firing: Firing,
+    pub(crate) firing: Firing,
     /// What becomes of it.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
     /// How many times this stands for; `None` when they were too many to be counted.
-    pub times: Option<u64>,
+    pub(crate) times: Option<u64>,
 }
 
 /// All times after `decided_to` up to `now`, oldest first, and what becomes of each. A schedule's
 /// delay is already taken off `now`.
 #[must_use]
-pub fn due(
+pub(crate) fn due(
     timing: &Timing,
     anchor: DateTime<Utc>,
     decided_to: DateTime<Utc>,

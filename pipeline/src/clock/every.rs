@@ -3,6 +3,7 @@
 use super::{Firing, Zone};
 use crate::{Error, Result};
 use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 /// Longer spans are a mistake, or a job for a calendar.
 const LONGEST: i64 = 366 * 86_400;
@@ -14,6 +15,15 @@ const EXAMPLE: &str = "write it as `15m`, `6h`, `90s`, `1d` or `1h30m`";
 
 fn wrong(what: String) -> Error {
     Error::halt(what).because("bad_schedule").help(EXAMPLE)
+}
+
+/// Reads a span of time as command lines have it: `15m`, `6h`, `90s`, `1d`, `1h30m`.
+///
+/// # Errors
+/// How to write one, when it is none, shorter than a second, or longer than a year.
+pub fn span(text: &str) -> std::result::Result<Duration, &'static str> {
+    let seconds = seconds(text).filter(|seconds| (1..=LONGEST).contains(seconds));
+    seconds.map(|seconds| Duration::from_secs(seconds.unsigned_abs())).ok_or(EXAMPLE)
 }
 
 /// Seconds of a span, and its text without white space and in lower case.

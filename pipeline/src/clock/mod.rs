@@ -13,8 +13,8 @@ mod source;
 mod wall;
 mod zone;
 
-pub(crate) use due::judged;
-pub use due::{Decision, Fate, due};
+pub(crate) use due::{Decision, Fate, due, judged};
+pub use every::span;
 pub use firing::{Dst, Firing};
 pub use nominal::Nominal;
 pub use policy::{CatchUp, Overlap, Policy, Timing};

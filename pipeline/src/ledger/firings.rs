@@ -137,6 +137,14 @@ pub(crate) struct Candidate {
     pub(crate) cause: String,
 }
 
+impl Candidate {
+    /// What only the clock was the cause of.
+    pub(crate) fn by_clock(decisions: Vec<Decision>) -> Vec<Self> {
+        let of = |decision| Self { decision, cause: String::new() };
+        decisions.into_iter().map(of).collect()
+    }
+}
+
 /// Writes down what was decided, with the overlap policy and the pause applied. Nothing is decided
 /// twice: a time that is in the ledger stays as it is, unless a clock that was ahead decided it and
 /// nothing ran for it.

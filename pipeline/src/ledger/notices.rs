@@ -73,29 +73,29 @@ impl NoticeRow {
     }
 }
 
-/// Writes a notice down for each place that wants it.
-pub(crate) fn add(tx: &Tx<'_>, notice: &Notice, targets: &[String]) -> Result<()> {
+/// Writes a notice about something down for each place that wants it.
+pub(crate) fn add(tx: &Tx<'_>, notice: &Notice, subject: &str, targets: &[String]) -> Result<()> {
     let body = serde_json::to_string(notice)?;
     for target in targets {
         tx.execute(
-            "INSERT INTO tm_notices (target, kind, pipeline, body, made_at, next_try_at)
+            "INSERT INTO tm_notices (target, kind, subject, body, made_at, next_try_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-            params![target, notice.kind.as_str(), notice.pipeline, body, notice.at],
+            params![target, notice.kind.as_str(), subject, body, notice.at],
         )?;
     }
     let old = "DELETE FROM tm_notices WHERE coalesce(sent_at, given_up_at) < ?1";
     tx.execute(old, [notice.at - KEPT]).map(|_| ())
 }
 
-/// Whether somebody was told of this kind of thing about this pipeline since then.
+/// Whether somebody was told of this kind of thing about this subject since then.
 pub(crate) fn told_since(
     read: &Read<'_>,
     kind: NoticeKind,
-    pipeline: &str,
+    subject: &str,
     since: i64,
 ) -> Result<bool> {
-    let sql = "SELECT 1 FROM tm_notices WHERE kind = ?1 AND pipeline = ?2 AND made_at > ?3 LIMIT 1";
-    Ok(read.one(sql, params![kind.as_str(), pipeline, since], |_| Ok(()))?.is_some())
+    let sql = "SELECT 1 FROM tm_notices WHERE kind = ?1 AND subject = ?2 AND made_at > ?3 LIMIT 1";
+    Ok(read.one(sql, params![kind.as_str(), subject, since], |_| Ok(()))?.is_some())
 }
 
 /// It arrived.

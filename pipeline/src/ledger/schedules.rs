@@ -4,7 +4,6 @@ use super::firings::{self, Candidate};
 use super::{Read, Tx};
 use crate::Result;
 use crate::clock::{CatchUp, Firing, Nominal, Timing, due, judged};
-use crate::mill::Owner;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Row, params};
 use serde::Serialize;
@@ -209,33 +208,9 @@ pub(crate) fn start_up(tx: &Tx<'_>, known: &[String], now: DateTime<Utc>) -> Res
         let zone = row.timing.zone;
         let scheduled_for = Nominal { local: zone.local(now), offset: Some(zone.ahead(now)) };
         let decisions = judged(CatchUp::None, None, &[Firing { scheduled_for, fire_at: now }], now);
-        let candidates =
-            decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });
-        firings::write(tx, row, candidates.collect(), now.timestamp_millis())?;
+        firings::write(tx, row, Candidate::by_clock(decisions), now.timestamp_millis())?;
     }
     Ok(())
-}
-
-/// In `tm_meta`: the process that serves this home.
-const SERVER: &str = "server";
-
-/// The process that serves this home, if one does.
-///
-/// # Errors
-/// When the ledger refuses.
-pub fn server(read: &Read<'_>) -> Result<Option<Owner>> {
-    let sql = "SELECT value FROM tm_meta WHERE name = ?1";
-    let owner = read.one(sql, [SERVER], |row| super::tx::json::<Owner>(row, 0))?;
-    Ok(owner.filter(Owner::is_there))
-}
-
-/// Writes down which process serves this home; `None` when it ends.
-pub(crate) fn set_server(tx: &Tx<'_>, owner: Option<&Owner>) -> Result<()> {
-    let Some(owner) = owner else {
-        return tx.execute("DELETE FROM tm_meta WHERE name = ?1", [SERVER]).map(|_| ());
-    };
-    let sql = "INSERT INTO tm_meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2";
-    tx.execute(sql, params![SERVER, serde_json::to_string(owner)?]).map(|_| ())
 }
 
 /// Whether there is something to decide.
@@ -249,26 +224,19 @@ pub(crate) fn is_due(read: &Read<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> 
 
 /// Decides everything of a schedule that is due.
 pub(crate) fn decide(tx: &Tx<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> Result<()> {
-    let now_millis = now.timestamp_millis();
     if row.timing.schedule.upstream().is_some() {
         return decide_after(tx, row, now);
     }
     let until = now - row.delay();
-    let decided_to = match row.decided_to - until.timestamp_millis() {
+    if row.is_ahead(row.decided_to - until.timestamp_millis()) {
         // Nothing is due for a clock that was ahead; from now on it counts again.
-        back if row.is_ahead(back) => {
-            set_decided_to(tx, row, until)?;
-            return Ok(());
-        }
-        _ => instant(row.decided_to),
-    };
-    let decisions = due(&row.timing, instant(row.anchor), decided_to, until);
+        return set_decided_to(tx, row, until);
+    }
+    let decisions = due(&row.timing, instant(row.anchor), instant(row.decided_to), until);
     if decisions.is_empty() {
         return Ok(());
     }
-    let candidates =
-        decisions.into_iter().map(|decision| Candidate { decision, cause: String::new() });
-    firings::write(tx, row, candidates.collect(), now_millis)?;
+    firings::write(tx, row, Candidate::by_clock(decisions), now.timestamp_millis())?;
     set_decided_to(tx, row, until)
 }
 

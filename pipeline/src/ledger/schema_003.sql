@@ -52,7 +52,7 @@ CREATE TABLE tm_notices (
   notice_no   INTEGER PRIMARY KEY,
   target      TEXT NOT NULL,
   kind        TEXT NOT NULL,
-  pipeline    TEXT NOT NULL,
+  subject     TEXT NOT NULL,          -- what it is about: who was told lately is not told again
   body        TEXT NOT NULL,          -- JSON
   made_at     INTEGER NOT NULL,
   tries       INTEGER NOT NULL DEFAULT 0,
@@ -62,4 +62,4 @@ CREATE TABLE tm_notices (
   error       TEXT
 ) STRICT;
 CREATE INDEX tm_notices_open ON tm_notices (next_try_at) WHERE sent_at IS NULL AND given_up_at IS NULL;
-CREATE INDEX tm_notices_by_kind ON tm_notices (kind, pipeline, made_at);
+CREATE INDEX tm_notices_by_kind ON tm_notices (kind, subject, made_at);

@@ -23,6 +23,15 @@ pub struct PipelineStatus {
 }
 
 impl PipelineStatus {
+    /// How many items of a pipeline are parked now.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub(crate) fn parked_of(read: &Read<'_>, pipeline: &str) -> Result<u64> {
+        let sql = "SELECT count(*) FROM tm_parked_now JOIN tm_pipelines USING (pipeline_no) WHERE name = ?1";
+        Ok(read.one(sql, params![pipeline], |row| row.get(0))?.unwrap_or(0))
+    }
+
     /// All pipelines, by name.
     ///
     /// # Errors

@@ -58,8 +58,8 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
         Presence::Away { why } if known.is_some() => {
             Ok(Gate { root, tier: None, away: Some(why), same_disk: false })
         }
-        Presence::Away { why } => Err(never(&root).context(why)),
-        Presence::NeverInitialised => Err(never(&root)),
+        Presence::Away { why } => Err(never_initialised(&root).context(why)),
+        Presence::NeverInitialised => Err(never_initialised(&root)),
         Presence::Foreign { found, known } => Err(foreign(&root, &found, &known)),
     }
 }
@@ -113,7 +113,9 @@ fn is_inside(home: &Path, place: &Path) -> bool {
         && !place.ancestors().take_while(|folder| *folder != home).any(|folder| linked(&folder))
 }
 
-fn never(root: &Path) -> Error {
+/// Why a folder that was never made an archive is refused, and what to do.
+#[must_use]
+pub fn never_initialised(root: &Path) -> Error {
     Error::halt(format!("{} was never made an archive of tidemill", root.display()))
         .because("archive_new")
         .help(format!("if this is the right disk, run: tidemill archive init {}", quoted(root)))

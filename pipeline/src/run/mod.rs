@@ -26,7 +26,7 @@ mod trial;
 pub(crate) mod work;
 
 pub use execute::RunOptions;
-pub use gate::{Gate, open_gate};
+pub use gate::{Gate, never_initialised, open_gate};
 pub use log::in_run;
 pub use progress::{Event, Progress, Silent};
 pub use report::{Counts, OffloadReport, PruneLine, PruneReport, Pulse, RunReport};

@@ -135,13 +135,17 @@ impl Wish {
         })
     }
 
-    /// The time of a schedule that it means: of a day the first.
-    fn among(self, timing: &Timing, anchor: DateTime<Utc>) -> Result<Firing> {
-        let begin = match self {
+    /// Of a day its beginning.
+    fn begin(self) -> NaiveDateTime {
+        match self {
             Wish::Day(day) => day.and_time(NaiveTime::MIN),
             Wish::Time(time) => time,
-        };
-        let mut at = timing.zone.instant(begin).unwrap_or_default() - TimeDelta::seconds(1);
+        }
+    }
+
+    /// The time of a schedule that it means: of a day the first.
+    fn among(self, timing: &Timing, anchor: DateTime<Utc>) -> Result<Firing> {
+        let mut at = timing.zone.instant(self.begin()).unwrap_or_default() - TimeDelta::seconds(1);
         let mut others = Vec::new();
         // A few are enough: the wanted one is the first, or the second pass of an overlap.
         for _ in 0..FEW {
@@ -170,10 +174,7 @@ impl Wish {
 
     /// Without a schedule any time will do: of a day its beginning.
     fn plain(self, home: &Home) -> Result<Firing> {
-        let local = match self {
-            Wish::Day(day) => day.and_time(NaiveTime::MIN),
-            Wish::Time(time) => time,
-        };
+        let local = self.begin();
         let fire_at = home.zone().instant(local).ok_or_else(|| {
             Error::halt(format!("`{}` is no time in {}", self.text(), home.zone().name()))
                 .because("usage")

@@ -17,4 +17,3 @@ pub use notice::{Mute, Notice, NoticeKind, Notify};
 pub use orders::{Order, RunOrder};
 pub use roster::{Make, Roster};
 pub use server::{Limits, ServeOptions, Server, Tell};
-pub use tick::tick;

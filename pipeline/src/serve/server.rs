@@ -1,9 +1,10 @@
 //! The server: it watches the clock, the letter box and the archives until it is told to stop.
 
 use super::roster::Roster;
+use super::tick::tick;
 use super::workers::Workers;
-use super::{Mute, Notify, tick};
-use crate::ledger::{FiringRow, ScheduleRow, schedules};
+use super::{Mute, Notify};
+use crate::ledger::{self, FiringRow, ScheduleRow, schedules};
 use crate::mill::{Home, Owner};
 use crate::run::stop::Urgency;
 use crate::run::{Progress, Silent, Stop};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify as Bell;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// The clock is read at least so often: it may have been set, and the machine may have slept.
 const STEP: Duration = Duration::from_secs(30);
@@ -134,11 +135,11 @@ impl Server {
     /// # Errors
     /// When the ledger refuses at the end.
     pub async fn run(self: &Arc<Self>) -> Result<()> {
-        let _beside = Beside([
-            tokio::spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self)))),
-            tokio::spawn(Arc::clone(self).send_notices()),
-            tokio::spawn(Arc::clone(self).tend()),
-        ]);
+        // What is watched beside the clock ends with this set.
+        let mut beside = JoinSet::new();
+        beside.spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self))));
+        beside.spawn(Arc::clone(self).send_notices());
+        beside.spawn(Arc::clone(self).tend());
         while self.with.stop.urgency() == Urgency::Go {
             let pause = match self.alive_while(self.look()).await {
                 Ok(pause) => {
@@ -160,10 +161,11 @@ impl Server {
         }
         let ended = async {
             self.workers.joined().await;
+            // One may have been taken just as it was told to stop.
             self.home.answered().await;
         };
         self.alive_while(ended).await;
-        self.home.ledger().commit(|tx| schedules::set_server(tx, None)).await
+        self.home.ledger().commit(|tx| ledger::server::set_server(tx, None)).await
     }
 
     /// What waits behind a long publish, or lets runs finish what is in hand, may take its time: that
@@ -230,7 +232,7 @@ impl Server {
                 if has_code {
                     schedules::keep_code(tx, &names, now.timestamp_millis())?;
                 }
-                schedules::set_server(tx, Some(&Owner::me(now)))?;
+                ledger::server::set_server(tx, Some(&Owner::me(now)))?;
                 schedules::start_up(tx, &known, now)
             })
             .await
@@ -246,36 +248,19 @@ impl Server {
         self.with.stop.urgency() > Urgency::Go
     }
 
-    /// A switch for one run: turned when the server's is. A run that halts turns only its own.
-    pub(crate) fn stop_of_one(&self) -> (Stop, Forward) {
+    /// A switch for one run: turned when the server's is, as long as the set lives. A run that halts
+    /// turns only its own.
+    pub(crate) fn stop_of_one(&self) -> (Stop, JoinSet<()>) {
         let (one, all) = (Stop::default(), self.with.stop.clone());
         let turned = one.clone();
-        let task = tokio::spawn(async move {
+        let mut forward = JoinSet::new();
+        forward.spawn(async move {
             all.reached(Urgency::Drain).await;
             turned.drain();
             all.reached(Urgency::Abort).await;
             turned.abort();
         });
-        (one, Forward(task))
-    }
-}
-
-/// What is watched beside the clock, as long as the server runs.
-struct Beside([JoinHandle<()>; 3]);
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
-    }
-}
-
-/// Hands a stop on to a run as long as it lives.
-#[derive(Debug)]
-pub(crate) struct Forward(JoinHandle<()>);
-
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.0.abort();
+        (one, forward)
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a person is told: each notice is written down, then sent. Counts and reasons, no text of
-//! pages.
+//! pages. Where nobody wants to hear it, nothing is looked for.
 
 use super::server::Server;
 use super::yields;
@@ -7,37 +7,58 @@ use super::{Notice, NoticeKind};
 use crate::ledger::{PipelineStatus, Read, RunRow, notices, params};
 use crate::run::Counts;
 use crate::{Error, Result};
-use std::sync::Arc;
 
-/// What stays away is told of once in a day.
+/// What stays as it is is told of once in a day.
 const AGAIN: i64 = 86_400_000;
+
+/// What is told of a pipeline.
+struct Told<'a> {
+    kind: NoticeKind,
+    pipeline: &'a str,
+    run: Option<(&'a str, Counts)>,
+    text: String,
+    help: Option<String>,
+}
 
 impl Server {
     /// A scheduled run is published: the heartbeat, and what is odd about it.
-    pub(super) async fn told_success(&self, published: &RunRow) -> Result<()> {
-        let (pipeline, run) = (published.pipeline.clone(), published.id.clone());
+    pub(super) async fn told_success(&self, run: &RunRow) -> Result<()> {
         // One that was killed before its report has said how far it was.
-        let items = yields::counts_of(published).unwrap_or_default();
-        let text = format!("{pipeline}: {}", counts(&items));
-        self.tell(NoticeKind::Done, &pipeline, Some((&run, items)), text, None).await?;
-        let parked = self.parked(&pipeline).await?;
-        let known = self.told_lately(NoticeKind::Parked, &pipeline).await?;
-        if items.parked > 0 && parked > self.with.limits.parked && !known {
-            let text = format!(
-                "{pipeline}: {parked} items are set aside, {} of them in this run",
-                items.parked
-            );
-            let help = Some(format!("`parked ls {pipeline}` lists them with their reasons"));
-            self.tell(NoticeKind::Parked, &pipeline, Some((&run, items)), text, help).await?;
+        let items = yields::counts_of(run).unwrap_or_default();
+        let text = counts(&items);
+        self.tell(of_run(NoticeKind::Done, run, items, text)).await?;
+        self.told_parked(run, items).await?;
+        self.told_yield(run, items).await
+    }
+
+    /// A run sets items aside, and too many are.
+    async fn told_parked(&self, run: &RunRow, items: Counts) -> Result<()> {
+        let kind = NoticeKind::Parked;
+        if items.parked == 0 || !self.is_news(kind, &run.pipeline).await? {
+            return Ok(());
         }
-        let (name, id) = (pipeline.clone(), run.clone());
+        let name = run.pipeline.clone();
+        let parked =
+            self.home.ledger().read(move |read| PipelineStatus::parked_of(read, &name)).await?;
+        if parked <= self.with.limits.parked {
+            return Ok(());
+        }
+        let text = format!("{parked} items are set aside, {} of them in this run", items.parked);
+        let help = Some(format!("`parked ls {}` lists them with their reasons", run.pipeline));
+        self.tell(Told { help, ..of_run(kind, run, items, text) }).await
+    }
+
+    /// A run gave much less than those before.
+    async fn told_yield(&self, run: &RunRow, items: Counts) -> Result<()> {
+        let kind = NoticeKind::Yield;
+        if self.with.notify.targets(kind).is_empty() {
+            return Ok(());
+        }
+        let (name, id) = (run.pipeline.clone(), run.id.clone());
         let odd = self.home.ledger().read(move |read| yields::unusual(read, &name, &id)).await?;
-        if let Some(text) = odd {
-            let text = format!("{pipeline}: {text}");
-            let help = Some("the site may have changed: `try` one of its pages".to_string());
-            self.tell(NoticeKind::Yield, &pipeline, Some((&run, items)), text, help).await?;
-        }
-        Ok(())
+        let Some(text) = odd else { return Ok(()) };
+        let help = Some("the site may have changed: `try` one of its pages".to_string());
+        self.tell(Told { help, ..of_run(kind, run, items, text) }).await
     }
 
     /// A run failed and is not tried again by itself.
@@ -47,45 +68,62 @@ impl Server {
         run: Option<&str>,
         error: &Error,
     ) -> Result<()> {
-        // The message may quote a page, or what another library says of it: it stays in the ledger.
-        let text = format!("{pipeline}: the run failed ({})", error.reason());
-        let help =
-            Some("`schedule log` and `runs show` say what happened, and what to do".to_string());
-        let run = run.map(|run| (run, Counts::default()));
-        self.tell(NoticeKind::Failed, pipeline, run, text, help).await
+        self.tell(Told {
+            kind: NoticeKind::Failed,
+            pipeline,
+            run: run.map(|run| (run, Counts::default())),
+            // The message may quote a page, or what another library says of it: it stays in the
+            // ledger.
+            text: format!("the run failed ({})", error.reason()),
+            help: Some("`schedule log` and `runs show` say what happened, and what to do".into()),
+        })
+        .await
     }
 
     /// Files wait for an archive, since then.
     pub(super) async fn told_archive_away(
-        self: &Arc<Self>,
+        &self,
         pipeline: &str,
         since: i64,
         why: Option<&str>,
     ) -> Result<()> {
         let Some(hours) = self.away_hours(since) else { return Ok(()) };
-        if self.told_lately(NoticeKind::Away, pipeline).await? {
+        if !self.is_news(NoticeKind::Away, pipeline).await? {
             return Ok(());
         }
-        let why = why.map_or(String::new(), |why| format!(": {}", first_line(why)));
-        let text = format!("{pipeline}: files have waited for the archive for {hours} h{why}");
-        let help = Some("they are safe on scratch; mount the archive".to_string());
-        self.tell(NoticeKind::Away, pipeline, None, text, help).await
+        let why =
+            why.and_then(|why| why.lines().next()).map_or(String::new(), |why| format!(": {why}"));
+        self.tell(Told {
+            kind: NoticeKind::Away,
+            pipeline,
+            run: None,
+            text: format!("files have waited for the archive for {hours} h{why}"),
+            help: Some("they are safe on scratch; mount the archive".into()),
+        })
+        .await
     }
 
     /// Items wait for a model in one run after the other.
     pub(super) async fn told_models_away(&self) -> Result<()> {
-        let waiting = self.home.ledger().read(waiting_since).await?;
-        for (pipeline, since, count) in waiting {
+        if self.with.notify.targets(NoticeKind::Away).is_empty() {
+            return Ok(());
+        }
+        for (pipeline, since, count) in self.home.ledger().read(waiting_since).await? {
+            let subject = format!("{pipeline}, items");
             let Some(hours) = self.away_hours(since) else { continue };
-            let subject = format!("{pipeline} (items)");
-            if self.told_lately(NoticeKind::Away, &subject).await? {
+            if !self.is_news(NoticeKind::Away, &subject).await? {
                 continue;
             }
-            let text = format!(
-                "{pipeline}: {count} items wait, for {hours} h now: what they need (a model) is away"
-            );
-            let help = Some("start the model's server; the next run takes them first".to_string());
-            self.tell(NoticeKind::Away, &subject, None, text, help).await?;
+            let told = Told {
+                kind: NoticeKind::Away,
+                pipeline: &pipeline,
+                run: None,
+                text: format!(
+                    "{count} items wait, for {hours} h now: what they need (a model) is away"
+                ),
+                help: Some("start the model's server; the next run takes them first".into()),
+            };
+            self.tell_about(&subject, told).await?;
         }
         Ok(())
     }
@@ -97,54 +135,53 @@ impl Server {
         (age > limit).then_some(age / 3_600_000)
     }
 
-    async fn told_lately(&self, kind: NoticeKind, subject: &str) -> Result<bool> {
+    /// Whether somebody wants to hear of this kind of thing, and has not heard of it lately.
+    async fn is_news(&self, kind: NoticeKind, subject: &str) -> Result<bool> {
+        if self.with.notify.targets(kind).is_empty() {
+            return Ok(false);
+        }
         let since = self.home.clock().now().timestamp_millis() - AGAIN;
         let subject = subject.to_string();
-        self.home.ledger().read(move |read| notices::told_since(read, kind, &subject, since)).await
+        let told = move |read: &Read<'_>| notices::told_since(read, kind, &subject, since);
+        Ok(!self.home.ledger().read(told).await?)
     }
 
-    async fn parked(&self, pipeline: &str) -> Result<u64> {
-        let name = pipeline.to_string();
-        let all = self.home.ledger().read(PipelineStatus::all).await?;
-        Ok(all.into_iter().find(|status| status.pipeline == name).map_or(0, |status| status.parked))
+    /// Writes a notice about a pipeline down.
+    async fn tell(&self, told: Told<'_>) -> Result<()> {
+        self.tell_about(told.pipeline, told).await
     }
 
     /// Writes a notice down, and rings for those who send it.
-    async fn tell(
-        &self,
-        kind: NoticeKind,
-        pipeline: &str,
-        run: Option<(&str, Counts)>,
-        text: String,
-        help: Option<String>,
-    ) -> Result<()> {
-        let targets = self.with.notify.targets(kind);
+    async fn tell_about(&self, subject: &str, told: Told<'_>) -> Result<()> {
+        let targets = self.with.notify.targets(told.kind);
         if targets.is_empty() {
             return Ok(());
         }
         let notice = Notice {
-            kind,
-            pipeline: pipeline.to_string(),
-            run: run.map(|(run, _)| run.to_string()),
-            text,
-            help,
-            items: run.map(|(_, items)| items),
+            kind: told.kind,
+            pipeline: told.pipeline.to_string(),
+            run: told.run.map(|(run, _)| run.to_string()),
+            text: format!("{}: {}", told.pipeline, told.text),
+            help: told.help,
+            items: told.run.map(|(_, items)| items),
             mill: self.home.mill().to_string(),
             at: self.home.clock().now().timestamp_millis(),
         };
-        self.home.ledger().commit(move |tx| notices::add(tx, &notice, &targets)).await?;
+        let subject = subject.to_string();
+        let add = move |tx: &crate::ledger::Tx<'_>| notices::add(tx, &notice, &subject, &targets);
+        self.home.ledger().commit(add).await?;
         self.post.notify_one();
         Ok(())
     }
 }
 
+fn of_run(kind: NoticeKind, run: &RunRow, items: Counts, text: String) -> Told<'_> {
+    Told { kind, pipeline: &run.pipeline, run: Some((&run.id, items)), text, help: None }
+}
+
 fn counts(items: &Counts) -> String {
     let Counts { done, unchanged, waiting, parked } = items;
     format!("{done} done, {unchanged} unchanged, {waiting} waiting, {parked} set aside")
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
 }
 
 /// Pipelines whose newest published runs all left items waiting: since the first of these runs, and

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 ///
 /// # Errors
 /// When the ledger refuses.
-pub async fn tick(home: &Home, pipelines: &[String]) -> Result<()> {
+pub(super) async fn tick(home: &Home, pipelines: &[String]) -> Result<()> {
     let (now, names) = (home.clock().now(), pipelines.to_vec());
     let due = home.ledger().read(move |read| due(read, &names, now)).await?;
     let mut failed = None;

@@ -1,7 +1,7 @@
 //! The worker of one pipeline: its unfinished run first, then what is due, one after another.
 
 use super::server::Server;
-use crate::clock::Nominal;
+use crate::clock::{Nominal, Policy};
 use crate::ledger::{FiringRow, RunRow, RunState, ScheduleRow, firings};
 use crate::mill::Planned;
 use crate::run::progress::overheard;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Notify as Bell;
+use tokio::task::JoinSet;
 
 /// A run that was resumed so often and never came to its end is left to a person.
 const ATTEMPTS: u32 = 5;
@@ -141,7 +142,7 @@ impl Server {
         if self.is_published(firing).await? {
             return self.succeeded(firing, None).await; // it was killed before it could say so
         }
-        let (timeout, retries) = self.bounds(&firing.pipeline).await?;
+        let Policy { timeout, retries, .. } = self.policy(&firing.pipeline).await?;
         if firing.tries >= retries + ATTEMPTS {
             return self.failed(firing, 0, killed_again_and_again(firing.tries)).await;
         }
@@ -192,19 +193,18 @@ impl Server {
         firing: &FiringRow,
         most: Option<Duration>,
     ) -> Result<RunReport> {
-        let no = firing.no;
         let planned = self.with.roster.find(&self.home, &firing.pipeline).await?;
         loop {
             let (stop, _forward) = self.stop_of_one();
             let options = RunOptions {
                 trigger: "schedule".into(),
                 scheduled_for: Some(firing.scheduled_for.parse()?),
-                firing: Some(no),
+                firing: Some(firing.no),
                 stop,
                 ..self.options(&planned)
             };
             let report = self.bounded(&planned, options, most).await?;
-            if self.home.ledger().read(move |read| firings::is_published(read, no)).await? {
+            if self.is_published(firing).await? {
                 return Ok(report);
             }
         }
@@ -233,13 +233,7 @@ impl Server {
         self.home.ledger().commit(move |tx| firings::end(tx, no, now, &outcome)).await
     }
 
-    /// How long a run may take, and how often it is tried again.
-    async fn bounds(&self, pipeline: &str) -> Result<(Option<Duration>, u32)> {
-        let policy = self.policy(pipeline).await?;
-        Ok((policy.timeout, policy.retries))
-    }
-
-    async fn policy(&self, pipeline: &str) -> Result<crate::clock::Policy> {
+    async fn policy(&self, pipeline: &str) -> Result<Policy> {
         let name = pipeline.to_string();
         let row = self.home.ledger().read(move |read| ScheduleRow::of(read, &name)).await?;
         Ok(row.map(|row| row.timing.policy).unwrap_or_default())
@@ -294,14 +288,16 @@ struct Watch {
     most: Duration,
     begun: Arc<Bell>,
     over: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<()>,
+    /// Ends with the watch.
+    _task: JoinSet<()>,
 }
 
 impl Watch {
     fn over(stop: Stop, most: Duration) -> Self {
         let (begun, over) = (Arc::new(Bell::new()), Arc::new(AtomicBool::new(false)));
         let (has_begun, is_over) = (Arc::clone(&begun), Arc::clone(&over));
-        let task = tokio::spawn(async move {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
             has_begun.notified().await;
             tokio::time::sleep(most).await;
             is_over.store(true, Relaxed);
@@ -309,12 +305,6 @@ impl Watch {
             tokio::time::sleep(LEAVE).await;
             stop.abort();
         });
-        Self { most, begun, over, task }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
+        Self { most, begun, over, _task: task }
     }
 }

@@ -53,7 +53,7 @@ fn nor_is_anything_changed_in_a_home_that_is_there() {
 #[test]
 fn a_server_with_wrong_words_makes_no_home_either() {
     let wrong: &[(&[&str], &str)] = &[
-        (&["--away-limit", "3w"], "write it as 90s, 30m, 24h or 2d"),
+        (&["--away-limit", "3w"], "write it as `15m`, `6h`, `90s`, `1d` or `1h30m`"),
         (&["--parked-limit", "few"], "--parked-limit"),
         (&["--listen", "nonsense"], "--listen"),
         (&["--listen", "0.0.0.0:0"], "others can reach 0.0.0.0:0"),
