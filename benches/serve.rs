@@ -10,6 +10,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/ground.rs"]
+mod ground;
 
 use chrono::{TimeDelta, Timelike};
 use figures::{Bound, Figure, Figures};
@@ -18,9 +20,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tidemill_pipeline::clock::{Clock, SystemClock};
-use tidemill_pipeline::tier::guard;
 use tidemill_pipeline::{Error, Result};
 
 const SCHEDULES: u32 = 50;
@@ -39,26 +39,15 @@ const MEMORY: f64 = 30.0;
 const CPU: f64 = 0.1;
 
 fn main() -> ExitCode {
-    match measure() {
-        Ok(missed) => ExitCode::from(u8::from(missed > 0)),
-        Err(error) => {
-            say(&format!("not measured: {error}"));
-            ExitCode::from(2)
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the last word of a program")]
-fn say(line: &str) {
-    eprintln!("{line}");
+    ground::ended(measure())
 }
 
 /// How many bounds were missed.
 fn measure() -> Result<u32> {
     let program = program()?;
-    let folder = fresh_folder()?;
+    let folder = ground::fresh_folder()?;
     let home = folder.path().join("home");
-    let mut figures = Figures::begin(&guard::file_system(folder.path())?.name);
+    let mut figures = Figures::begin(&ground::disk(folder.path())?);
     figures.case(&format!("serve, {SCHEDULES} schedules, {}", program.display()));
     remember(&program, &home)?;
     let mut starts = Vec::with_capacity(STARTS);
@@ -102,14 +91,6 @@ fn program() -> Result<PathBuf> {
     }
     Err(Error::halt(format!("there is no program {}", program.display()))
         .help("build it with `cargo build --release`, or name one behind `--`"))
-}
-
-/// A new folder on the disk that is measured.
-fn fresh_folder() -> Result<TempDir> {
-    let named = std::env::var_os("TIDEMILL_BENCH_DIR").map(PathBuf::from);
-    let root = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&root)?;
-    Ok(tempfile::Builder::new().prefix("tidemill-bench-").tempdir_in(root)?)
 }
 
 fn command(program: &Path, home: &Path, words: &[&str]) -> Command {

@@ -8,11 +8,11 @@ mod long;
 mod task;
 mod yard;
 
-use crate::support::program::files_like;
+use crate::support::program::{files_like, two_at_a_time};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{LazyLock, Mutex};
+use std::sync::LazyLock;
 use std::time::Duration;
 use tidemill_pipeline::crash::{POINTS, SERVE_POINTS};
 use yard::Yard;
@@ -60,30 +60,20 @@ fn child() {
 
 #[test]
 fn killed_at_each_crash_point_a_run_ends_like_an_unbroken_one() {
-    each(points().map(|point| (point, 1)));
+    two_at_a_time(points().map(|point| (point, 1)), killed_at);
 }
 
 #[test]
 fn killed_at_later_passes_of_crash_points_it_does_so_too() {
-    each(LATER);
+    two_at_a_time(LATER, killed_at);
 }
 
-/// Kills a run of its own at each of these and lets the next one end; two at a time.
-fn each(kills: impl IntoIterator<Item = (&'static str, u64)>) {
-    let kills = Mutex::new(kills.into_iter().collect::<Vec<_>>());
-    let worker = || {
-        loop {
-            let Some((point, n)) = kills.lock().unwrap().pop() else { return };
-            let mut yard = Yard::new();
-            assert!(yard.killed_at(ITEMS, point, n), "it never came to {point}:{n}");
-            yard.through(ITEMS);
-            judge::at_end(&yard, &UNBROKEN);
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(worker);
-        scope.spawn(worker);
-    });
+/// Kills a run of its own at this point and lets the next one end.
+fn killed_at(point: &str, n: u64) {
+    let mut yard = Yard::new();
+    assert!(yard.killed_at(ITEMS, point, n), "it never came to {point}:{n}");
+    yard.through(ITEMS);
+    judge::at_end(&yard, &UNBROKEN);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! How long does it take until a run that was killed works again?
 
 use super::parts::{Shout, item, key};
-use crate::support::child::{Order, command, fresh_folder, measure, measure_in};
+use crate::support::child::{Order, command, measure, measure_in};
 use crate::support::figures::{Bound, Figure, Figures};
+use crate::support::ground::fresh_folder;
 use crate::support::mill;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! How long does a run take in which nothing is new, beside looking the keys up by hand?
 
 use super::parts::{Shout, item, key};
-use crate::support::child::{Order, fresh_folder, measure, measure_in};
+use crate::support::child::{Order, measure, measure_in};
 use crate::support::figures::{Bound, Figure, Figures};
+use crate::support::ground::fresh_folder;
 use crate::support::mill::Numbered;
 use crate::support::{bare as by_hand, mill};
 use std::time::Instant;

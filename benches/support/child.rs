@@ -1,9 +1,9 @@
 //! Child processes of the same binary, one per measurement, so that peak memory is its own.
 
+use super::ground::fresh_folder;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 use tidemill_pipeline::{Error, Result};
 
 /// What a child is told.
@@ -72,14 +72,6 @@ pub(crate) fn best<const N: usize>(
     }
     let found: Vec<Found> = best.into_iter().flatten().collect();
     found.try_into().map_err(|_| Error::halt("nothing was measured"))
-}
-
-/// A new folder on the disk that is measured: `TIDEMILL_BENCH_DIR`, else below the target folder.
-pub(crate) fn fresh_folder() -> Result<TempDir> {
-    let named = std::env::var_os("TIDEMILL_BENCH_DIR").map(PathBuf::from);
-    let root = named.unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
-    std::fs::create_dir_all(&root)?;
-    Ok(tempfile::Builder::new().prefix("tidemill-bench-").tempdir_in(root)?)
 }
 
 /// The work and the order, when this process is a child.

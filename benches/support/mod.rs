@@ -4,5 +4,6 @@
 pub(crate) mod bare;
 pub(crate) mod child;
 pub(crate) mod figures;
+pub(crate) mod ground;
 pub(crate) mod mill;
 pub(crate) mod program;

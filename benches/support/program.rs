@@ -2,8 +2,8 @@
 
 use super::child::{self, Order};
 use super::figures::Figures;
+use super::ground;
 use std::process::ExitCode;
-use tidemill_pipeline::tier::guard;
 use tidemill_pipeline::{Error, Result};
 
 /// A case: measures with so many items, or with its own number of them, and shows its figures.
@@ -19,18 +19,7 @@ pub(crate) fn main(cases: &[Case], works: &[Work]) -> ExitCode {
         Ok(None) => as_parent(cases),
         Err(error) => Err(error),
     };
-    match ended {
-        Ok(missed) => ExitCode::from(u8::from(missed > 0)),
-        Err(error) => {
-            say(&format!("not measured: {error}"));
-            ExitCode::from(2)
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "the last word of a program")]
-fn say(line: &str) {
-    eprintln!("{line}");
+    ground::ended(ended)
 }
 
 fn as_child(works: &[Work], name: &str, order: &Order) -> Result<()> {
@@ -48,11 +37,8 @@ fn as_parent(cases: &[Case]) -> Result<u32> {
         let all: Vec<_> = cases.iter().map(|case| case.0).collect();
         return Err(Error::halt(format!("no case is named {name}; there are: {}", all.join(", "))));
     }
-    let place = child::fresh_folder()?;
-    let mut figures = Figures::begin(&match guard::file_system(place.path())?.name.as_str() {
-        "tmpfs" => "tmpfs: memory, not a disk; name another folder in TIDEMILL_BENCH_DIR".into(),
-        name => name.to_string(),
-    });
+    let place = ground::fresh_folder()?;
+    let mut figures = Figures::begin(&ground::disk(place.path())?);
     drop(place);
     for (name, case) in cases {
         if named.is_empty() || named.iter().any(|wanted| wanted == name) {

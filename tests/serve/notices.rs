@@ -20,6 +20,14 @@ async fn day(stand: &Stand, serving: &Serving, number: usize) {
     );
 }
 
+/// Days on which three fish are new.
+async fn days(stand: &Stand, serving: &Serving, pond: &Pond, count: usize) {
+    for number in 1..=count {
+        pond.fill(pond.shoal(number));
+        day(stand, serving, number).await;
+    }
+}
+
 fn mill(job: impl Into<Job>) -> Mill {
     Mill::at("mill").daily("06:00", job)
 }
@@ -45,10 +53,7 @@ async fn items_that_are_set_aside_are_told_of_and_each_run_is_a_heartbeat() {
     stand.limits.parked = 1;
     let (pond, flag) = (Pond::default(), Arc::new(AtomicBool::new(true)));
     let serving = stand.serve(mill(picky(&pond, &flag))).await;
-    for number in 1..=2 {
-        pond.fill(pond.shoal(number));
-        day(&stand, &serving, number).await;
-    }
+    days(&stand, &serving, &pond, 2).await;
     stand.post.count(1).await;
     let told = stand.post.told();
     assert_eq!(
@@ -67,10 +72,7 @@ async fn a_source_that_dries_up_is_told_of() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, flag) = (Pond::default(), Arc::default());
     let serving = stand.serve(mill(picky(&pond, &flag))).await;
-    for number in 1..=4 {
-        pond.fill(pond.shoal(number));
-        day(&stand, &serving, number).await;
-    }
+    days(&stand, &serving, &pond, 4).await;
     day(&stand, &serving, 5).await; // nothing new: a quiet day
     assert_eq!(stand.post.told(), [""; 0]);
     pond.fill(vec![]);
@@ -89,10 +91,7 @@ async fn a_field_that_comes_out_empty_all_at_once_is_told_of() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, flag) = (Pond::default(), Arc::default());
     let serving = stand.serve(mill(picky(&pond, &flag))).await;
-    for number in 1..=4 {
-        pond.fill(pond.shoal(number));
-        day(&stand, &serving, number).await;
-    }
+    days(&stand, &serving, &pond, 4).await;
     // The site was made anew, and nobody finds the title any more.
     let untitled = pond.shoal(5).into_iter().map(|fish| Fish { title: None, ..fish });
     pond.fill(untitled.collect());
@@ -122,7 +121,7 @@ async fn a_model_that_stays_away_is_told_of_once_a_day() {
     day(&stand, &serving, 1).await;
     // Since six in the morning it waits: the limit is a day.
     stand.wall.pass(hours(10));
-    serving.server.nudge();
+    serving.looked().await;
     assert_eq!(stand.post.told(), [""; 0]);
     day(&stand, &serving, 2).await;
     stand.post.count(1).await;

@@ -1,6 +1,6 @@
 //! Times that were missed, that come while a run is at work, or whose run fails: as the policy says.
 
-use super::pond::{Fish, Pond};
+use super::pond::{Fish, Pond, held};
 use super::stand::{Stand, hours};
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -10,21 +10,11 @@ use tidemill_pipeline::clock::{CatchUp, Clock, Overlap};
 use tidemill_pipeline::ledger::{FiringRow, RunRow};
 use tidemill_pipeline::serve::Order;
 use tidemill_pipeline::testing::Lines;
-use tidemill_pipeline::{Error, Job, Mill, Pipeline, ResultExt};
+use tidemill_pipeline::{Error, Job, Mill, Pipeline};
 use tokio::sync::Semaphore;
 
 fn job(name: &str) -> Job {
     Pipeline::named(name).read(Lines::of(["ebb", "flow"])).into()
-}
-
-/// A job whose items wait until somebody lets them pass.
-fn held(name: &str, gate: &Arc<Semaphore>) -> Job {
-    let gate = Arc::clone(gate);
-    let job = Pipeline::named(name).read(Lines::of(["ebb"]));
-    Job::from(job.map_with(gate, |gate, item: String| async move {
-        gate.acquire().await.or_halt()?.forget();
-        Ok(item)
-    }))
 }
 
 fn mill() -> Mill {
@@ -97,14 +87,15 @@ async fn missed_times_are_made_up_for_by_one_run_by_none_or_by_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_that_comes_while_a_run_is_at_work_is_skipped_or_waits() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
-    let gate = Arc::new(Semaphore::new(0));
+    let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(0)));
+    pond.fill(vec![Fish::new("eel")]);
     let serving = stand
         .serve(
             mill()
-                .every("1h", held("skip", &gate))
-                .every("1h", held("queue", &gate))
+                .every("1h", held("skip", &pond, &gate))
+                .every("1h", held("queue", &pond, &gate))
                 .overlap(Overlap::Queue)
-                .every("1h", held("allow", &gate))
+                .every("1h", held("allow", &pond, &gate))
                 .overlap(Overlap::Allow),
         )
         .await;
@@ -251,12 +242,7 @@ async fn a_run_that_takes_too_long_is_stopped_and_goes_on_the_next_time() {
     let gate = Arc::new(Semaphore::new(0));
     let pond = Pond::default();
     pond.fill(pond.shoal(1));
-    let hung = Arc::clone(&gate);
-    let job =
-        Pipeline::named("news").read(pond.clone()).map_with(hung, |gate, fish: Fish| async move {
-            gate.acquire().await.or_halt()?.forget();
-            Ok(fish)
-        });
+    let job = held("news", &pond, &gate);
     let serving = stand.serve(mill().daily("12:30", job).timeout(Duration::from_millis(300))).await;
     gate.add_permits(1);
     stand.wall.pass(hours(1));

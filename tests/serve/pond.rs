@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
-use tidemill_pipeline::{Context, Emit, Fingerprint, Result, Sent, Source, Step, Yielded};
+use tidemill_pipeline::{
+    Context, Emit, Fingerprint, Job, Pipeline, Result, ResultExt, Sent, Source, Step, Yielded,
+};
+use tokio::sync::Semaphore;
 
 /// An item: a page that may have lost its title.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +34,15 @@ impl Pond {
     pub(super) fn shoal(&self, number: usize) -> Vec<Fish> {
         ["bream", "eel", "perch"].map(|kind| Fish::new(&format!("{kind} {number}"))).to_vec()
     }
+}
+
+/// A job whose fish wait until the gate lets one through.
+pub(super) fn held(name: &str, pond: &Pond, gate: &Arc<Semaphore>) -> Job {
+    let job = Pipeline::named(name).read(pond.clone());
+    Job::from(job.map_with(Arc::clone(gate), |gate, fish: Fish| async move {
+        gate.acquire().await.or_halt()?.forget();
+        Ok(fish)
+    }))
 }
 
 impl Step for Pond {

@@ -1,5 +1,4 @@
 //! `serve` as a process: who owns the home, who asks it for something, and what a kill leaves behind.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod child;
 mod flags;

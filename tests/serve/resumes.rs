@@ -1,32 +1,23 @@
 //! A run that was killed goes on at the next start; a day that was missed gets its run by hand.
 
-use super::pond::{Fish, Pond};
+use super::pond::{Fish, Pond, held};
 use super::stand::{Stand, hours};
 use std::sync::Arc;
 use std::time::Duration;
 use tidemill_pipeline::mill::Planned;
 use tidemill_pipeline::run::RunOptions;
 use tidemill_pipeline::testing::{Lines, rows};
-use tidemill_pipeline::{Job, Mill, Pipeline, ResultExt};
+use tidemill_pipeline::{Mill, Pipeline};
 use tokio::sync::Semaphore;
 
 const RUNS: &str = "SELECT dt, state, attempt, trigger FROM tm_runs ORDER BY run_no";
-
-/// Two fish go through, the third waits at the gate.
-fn job(pond: &Pond, gate: &Arc<Semaphore>) -> Job {
-    let job = Pipeline::named("pond").read(pond.clone());
-    Job::from(job.map_with(Arc::clone(gate), |gate, fish: Fish| async move {
-        gate.acquire().await.or_halt()?.forget();
-        Ok(fish)
-    }))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_was_killed_goes_on_for_the_time_it_was_begun_for() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(2)));
     pond.fill(pond.shoal(1));
-    let mill = || Mill::at("mill").daily("12:30", job(&pond, &gate));
+    let mill = || Mill::at("mill").daily("12:30", held("pond", &pond, &gate));
     let serving = stand.serve(mill()).await;
     stand.wall.pass(hours(1));
     serving.until("pond", |log| log.len() == 1).await;
@@ -96,7 +87,7 @@ async fn a_server_that_is_restarted_often_does_not_use_up_the_tries_of_a_run() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(0)));
     pond.fill((0..2000).map(|n| Fish::new(&format!("eel {n}"))).collect());
-    let mill = || Mill::at("mill").daily("12:30", job(&pond, &gate)).retries(0);
+    let mill = || Mill::at("mill").daily("12:30", held("pond", &pond, &gate)).retries(0);
     let mut serving = stand.serve(mill()).await;
     stand.wall.pass(hours(1));
     for restart in 1..=7 {

@@ -5,6 +5,7 @@ use super::clock::Wall;
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ pub(super) struct Stand {
 pub(super) struct Serving {
     pub(super) home: Arc<Home>,
     pub(super) server: Arc<Server>,
+    /// How often it has looked at the clock.
+    looks: Arc<AtomicU64>,
     stop: Stop,
     task: JoinHandle<Result<()>>,
 }
@@ -65,11 +68,15 @@ impl Stand {
         for timing in planned.iter_mut().filter_map(|planned| planned.timing.as_mut()) {
             timing.zone = Zone::named("Europe/Amsterdam").unwrap();
         }
-        let (home, stop) = (self.open(), Stop::default());
+        let (home, stop, looks) = (self.open(), Stop::default(), Arc::new(AtomicU64::new(0)));
+        let looked = Arc::clone(&looks);
         let options = ServeOptions {
             notify: self.post.clone(),
             limits: self.limits,
             tend_every: self.tend_every,
+            beat: Arc::new(move || {
+                looked.fetch_add(1, SeqCst);
+            }),
             stop: stop.clone(),
             ..ServeOptions::of(Roster::new(&planned, None))
         };
@@ -79,7 +86,7 @@ impl Stand {
             let server = Arc::clone(&server);
             async move { server.run().await }
         });
-        Serving { home, server, stop, task }
+        Serving { home, server, looks, stop, task }
     }
 }
 
@@ -121,6 +128,16 @@ impl Serving {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("it never came to that: {:#?}", self.log(pipeline));
+    }
+
+    /// Lets it look at the clock as it stands now, and returns when it has.
+    pub(super) async fn looked(&self) {
+        // The first may have begun before.
+        let wanted = self.looks.load(SeqCst) + 2;
+        while self.looks.load(SeqCst) < wanted {
+            self.server.nudge();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Waits until nothing is left to run, and so many times are decided.

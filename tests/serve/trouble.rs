@@ -1,7 +1,7 @@
 //! What goes wrong beside the clock: runs that cannot begin, panics, other programs on the home, letters
 //! that nobody waits for.
 
-use super::pond::{Fish, Pond};
+use super::pond::{Fish, Pond, held};
 use super::stand::{Stand, hours};
 use chrono::TimeDelta;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ async fn a_killed_run_that_cannot_go_on_is_told_of_once() {
     away.store(true, SeqCst);
     let serving = stand.serve(mill()).await;
     stand.post.count(1).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    serving.looked().await;
+    serving.looked().await;
     let told = stand.post.told();
     assert_eq!(told, ["failed: pond: the run failed (model_missing)"], "once");
     serving.stop().await;
@@ -115,14 +116,7 @@ async fn a_missed_day_that_waits_for_its_turn_is_not_run_twice() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(0)));
     pond.fill(pond.shoal(1));
-    let held = Arc::clone(&gate);
-    let job: Job = Pipeline::named("pond")
-        .read(pond.clone())
-        .map_with(held, |gate, fish: Fish| async move {
-            gate.acquire().await.or_halt()?.forget();
-            Ok(fish)
-        })
-        .into();
+    let job = held("pond", &pond, &gate);
     let serving = stand.serve(Mill::at("mill").daily("12:30", job.clone())).await;
     stand.wall.pass(hours(1));
     serving.until("pond", |log| log.len() == 1).await;
@@ -151,8 +145,7 @@ async fn another_program_that_serves_the_home_leaves_alone_what_it_does_not_have
     let serving = stand.serve(Mill::at("mill")).await;
     for _ in 0..3 {
         stand.wall.pass(hours(24));
-        serving.server.nudge();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        serving.looked().await;
     }
     assert_eq!(serving.log("news"), [""; 0]);
     assert_eq!(stand.post.told(), [""; 0]);
@@ -168,14 +161,7 @@ async fn what_makes_up_for_others_is_not_swallowed_by_the_run_that_goes_on() {
     let stand = Stand::at("2026-05-01T10:00:00Z");
     let (pond, gate) = (Pond::default(), Arc::new(Semaphore::new(0)));
     pond.fill(pond.shoal(1));
-    let held = Arc::clone(&gate);
-    let job: Job = Pipeline::named("pond")
-        .read(pond.clone())
-        .map_with(held, |gate, fish: Fish| async move {
-            gate.acquire().await.or_halt()?.forget();
-            Ok(fish)
-        })
-        .into();
+    let job = held("pond", &pond, &gate);
     let mill = || Mill::at("mill").daily("12:30", job.clone());
     let serving = stand.serve(mill()).await;
     stand.wall.pass(hours(1));
@@ -219,8 +205,7 @@ async fn a_pause_holds_retries_back_too_and_outlives_the_schedule_s_absence() {
         .await;
     serving.order(Order::Pause { pipeline: "news".into() }).await.unwrap();
     stand.wall.pass(hours(3));
-    serving.server.nudge();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    serving.looked().await;
     assert_eq!(tries.load(SeqCst), 1, "paused");
     serving.stop().await;
     stand.serve(Mill::at("mill").daily("12:30", lines("other"))).await.stop().await;

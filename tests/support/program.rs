@@ -161,3 +161,21 @@ pub(crate) fn python(what: &str) -> Option<PathBuf> {
     }
     python
 }
+
+/// Does something for each crash point and pass of these, two at a time.
+pub(crate) fn two_at_a_time(
+    kills: impl IntoIterator<Item = (&'static str, u64)>,
+    kill: impl Fn(&str, u64) + Sync,
+) {
+    let kills = std::sync::Mutex::new(kills.into_iter().collect::<Vec<_>>());
+    let worker = || {
+        loop {
+            let Some((point, n)) = kills.lock().unwrap().pop() else { return };
+            kill(point, n);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(worker);
+        scope.spawn(worker);
+    });
+}

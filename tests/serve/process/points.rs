@@ -4,8 +4,7 @@
 use super::child::Child;
 use super::{AT_STARTUP, PATIENCE, pages, remember, serve, until};
 use crate::support::fake_web::FakeWeb;
-use crate::support::program::Place;
-use std::sync::Mutex;
+use crate::support::program::{Place, two_at_a_time};
 use std::time::Instant;
 use tidemill_pipeline::crash::{POINTS, SERVE_POINTS};
 
@@ -29,27 +28,12 @@ fn points() -> impl Iterator<Item = &'static str> {
 
 #[test]
 fn killed_at_each_crash_point_of_server_and_run_nothing_is_lost_or_comes_twice() {
-    each(points().map(|point| (point, 1)));
+    two_at_a_time(points().map(|point| (point, 1)), killed_at);
 }
 
 #[test]
 fn killed_at_later_passes_it_does_so_too() {
-    each(LATER);
-}
-
-/// Two at a time, each with a home of its own.
-fn each(kills: impl IntoIterator<Item = (&'static str, u64)>) {
-    let kills = Mutex::new(kills.into_iter().collect::<Vec<_>>());
-    let worker = || {
-        loop {
-            let Some((point, n)) = kills.lock().unwrap().pop() else { return };
-            killed_at(point, n);
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(worker);
-        scope.spawn(worker);
-    });
+    two_at_a_time(LATER, killed_at);
 }
 
 /// The rows of a place, without what differs from run to run.
