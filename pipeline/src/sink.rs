@@ -1,8 +1,9 @@
 //! Sinks: tables in the ledger's file (`.store`), and files for the archive (`.save`).
 
 use crate::ledger::{Read, Tx};
-use crate::{Context, Fingerprint, Item, Result, Step};
+use crate::{Context, Fingerprint, Item, Replay, Result, Step};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What a ledger sink wants written; the writer runs it together with the item's *done*.
 pub type Write = Box<dyn FnOnce(&Tx<'_>) -> Result<()> + Send>;
@@ -76,7 +77,8 @@ pub struct Sealing<'a> {
     pub pipeline: &'a str,
     /// The run's id.
     pub run: &'a str,
-    /// The run's local date, `YYYY-MM-DD`.
+    /// The local date that the files are filed under, `YYYY-MM-DD`: the run's, or in a replay that of
+    /// the archived run which its items come from.
     pub dt: &'a str,
     /// The fingerprint of the whole chain of steps.
     pub steps: Fingerprint,
@@ -112,5 +114,11 @@ pub trait FileSink<In: Item>: Step {
     /// When the sink cannot work with this configuration.
     fn check(&self, _cx: &Context) -> Result<()> {
         Ok(())
+    }
+
+    /// Reads its archived files back, so that a pipeline can be entered behind it. By default nobody
+    /// can.
+    fn replay(&self) -> Option<Arc<dyn Replay<In>>> {
+        None
     }
 }

@@ -1,8 +1,9 @@
 //! Sources: what may stand in `.read(..)`, and how they hand over what they read.
 
-use crate::{Context, Error, Fingerprint, Item, Result, Step};
+use crate::{Context, Error, Fingerprint, Item, Replay, Result, Step};
 use serde::Serialize;
 use std::future::Future;
+use std::sync::Arc;
 
 pub use crate::run::emit::{Emit, Sent};
 
@@ -23,6 +24,12 @@ pub trait Source: Step {
     /// yielded in this run is recognised by key and not worked on twice.
     fn read(&self, out: &Emit<Self::Item>, cx: &Context)
     -> impl Future<Output = Result<()>> + Send;
+
+    /// Reads back, as what this source yields, the archived files of the dataset that it
+    /// [fills](Step::fills). By default nobody can.
+    fn replay(&self) -> Option<Arc<dyn Replay<Self::Item>>> {
+        None
+    }
 
     /// Makes one item from what a person names (an address, a file, a line), for `try`. By default
     /// the item's JSON form.

@@ -1,7 +1,8 @@
 //! Steps and stages: what may stand behind `.then(..)`.
 
-use crate::{Context, Fingerprint, Item, Result};
+use crate::{Context, Fingerprint, Item, Replay, Result};
 use std::future::Future;
+use std::sync::Arc;
 
 /// What source, stage and sink have in common: a name, a version, and what their answers depend on.
 #[diagnostic::on_unimplemented(
@@ -80,5 +81,11 @@ pub trait Stage<In: Item>: Step {
     /// times, or answers are computed again for nothing.
     fn input(&self, input: &In) -> Fingerprint {
         Fingerprint::of(input)
+    }
+
+    /// Reads back, as what this stage yields, the archived files of the dataset that it
+    /// [fills](Step::fills). By default nobody can.
+    fn replay(&self) -> Option<Arc<dyn Replay<Self::Out>>> {
+        None
     }
 }

@@ -5,7 +5,7 @@ use super::guard;
 use super::manifest::Manifest;
 use super::names::is_safe;
 use super::trash::tombstone;
-use super::walk::{Entry, entries};
+use super::walk::{Entry, entries, plain_file};
 use crate::{Error, Result};
 use chrono::NaiveDate;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,53 @@ pub struct ArchivedRun {
     pub folder: PathBuf,
     /// What it holds.
     pub manifest: Manifest,
+}
+
+/// Which runs of an archive are meant; by default all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// Of this dataset only.
+    pub dataset: Option<String>,
+    /// Of this pipeline only.
+    pub pipeline: Option<String>,
+    /// Filed under this date or a later one.
+    pub since: Option<NaiveDate>,
+    /// Filed under this date or an earlier one.
+    pub until: Option<NaiveDate>,
+}
+
+impl Wanted {
+    fn covers(&self, dt: NaiveDate) -> bool {
+        self.since.is_none_or(|since| dt >= since) && self.until.is_none_or(|until| dt <= until)
+    }
+}
+
+impl ArchivedRun {
+    /// Compares the sizes of its files with what its manifest says; their content is the business of
+    /// `verify`.
+    ///
+    /// # Errors
+    /// *Halt* with reason `manifest_lies` when a file is missing or has another size.
+    pub fn check_sizes(&self) -> Result<()> {
+        for file in &self.manifest.files {
+            let what = match plain_file(&self.folder, &file.path)? {
+                Some(bytes) if bytes == file.bytes => continue,
+                Some(bytes) => format!("has {bytes} bytes instead of {}", file.bytes),
+                None => "is missing".to_owned(),
+            };
+            let path = self.folder.join(&file.path);
+            return Err(Error::halt(format!("{} {what}", path.display()))
+                .because("manifest_lies")
+                .help("run `verify`, which repairs what another archive still has; or leave this run out with other dates"));
+        }
+        Ok(())
+    }
+
+    /// The paths of its files with this ending, in the manifest's order.
+    pub fn files_ending<'a>(&'a self, ending: &'a str) -> impl Iterator<Item = PathBuf> + 'a {
+        let files = self.manifest.files.iter().filter(move |file| file.path.ends_with(ending));
+        files.map(|file| self.folder.join(&file.path))
+    }
 }
 
 /// Everything that looks like a run.
@@ -63,12 +110,30 @@ pub fn runs(tier: &Tier) -> Result<Vec<ArchivedRun>> {
 /// # Errors
 /// *Wait* when the archive is away or cannot be read.
 pub fn survey(tier: &Tier) -> Result<Survey> {
+    survey_of(tier, &Wanted::default())
+}
+
+/// Those run folders of an archive that are wanted; no other folder is looked into.
+///
+/// # Errors
+/// *Wait* when the archive is away or cannot be read.
+pub fn survey_of(tier: &Tier, wanted: &Wanted) -> Result<Survey> {
     guard::recheck(tier)?;
     let mut survey = Survey::default();
+    let named = |name: &Option<String>, found: &str| name.as_ref().is_none_or(|n| n == found);
     for dataset in folders(&tier.root)? {
+        if !named(&wanted.dataset, &dataset.name) {
+            continue;
+        }
         for pipeline in unless_denied(folders(&dataset.path))? {
+            if !named(&wanted.pipeline, &pipeline.name) {
+                continue;
+            }
             for (dt, day) in unless_denied(marked(&pipeline.path, "dt="))? {
                 let Ok(dt) = dt.parse() else { continue };
+                if !wanted.covers(dt) {
+                    continue;
+                }
                 for (run, entry) in marked(&day.path, "run=")? {
                     let names = [dataset.name.as_str(), &pipeline.name, &run];
                     survey.add(tier, names, dt, &entry.path)?;

@@ -23,7 +23,7 @@ mod shipment;
 mod walk;
 
 pub use archive::{Init, Presence, Tier, init, look};
-pub use catalog::{ArchivedRun, runs};
+pub use catalog::{ArchivedRun, Wanted, runs, survey_of};
 pub use manifest::{Artifact, Manifest};
 pub use offload::ship;
 pub use parcel::{Parcel, Shipped};
