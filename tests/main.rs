@@ -17,6 +17,7 @@ mod demo;
 mod digest;
 mod engine;
 mod examples;
+mod formats;
 mod house;
 mod kill;
 mod models;
