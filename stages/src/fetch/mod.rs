@@ -29,4 +29,4 @@ pub use once::get_once;
 pub use page::{Link, Page};
 pub use politely::Fetch;
 pub use robots::{Robots, Verdict};
-pub use visit::{Ask, Note, Visit, Visited};
+pub use visit::{Ask, Note, Purpose, Visit, Visited};

@@ -5,7 +5,7 @@ use super::client::Politeness;
 use super::fetcher::Fetcher;
 use super::page::{Link, Page};
 use super::private::is_private_host;
-use super::visit::{Ask, Note, Visit};
+use super::visit::{Ask, Note, Purpose, Visit};
 use std::time::Duration;
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, ResultExt, Stage, Step};
 use url::Url;
@@ -94,6 +94,7 @@ impl Stage<Link> for Fetch {
             known: cx.known::<Note>(cx.key()).await?.and_then(|(_, note)| note),
             // Named by a person, or found on the same host or on a private one.
             private: from.is_none_or(|from| from.host() == url.host() || is_private_host(&from)),
+            purpose: Purpose::Item(cx.key().to_owned()),
         };
         let same = ask.known.as_ref().map(|note| note.content);
         match Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await? {
