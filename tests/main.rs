@@ -23,5 +23,6 @@ mod kill;
 mod models;
 mod notify;
 mod project;
+mod raw_pages;
 mod serve;
 mod support;

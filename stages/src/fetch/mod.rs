@@ -1,5 +1,6 @@
 //! How do bytes come from the web to scratch, politely, and never twice?
 
+mod archived;
 mod capture;
 mod charset;
 mod client;
@@ -12,12 +13,14 @@ mod politely;
 mod robots;
 mod rules;
 mod schema;
+mod shelf;
 mod visit;
 
 pub mod canonical;
 pub mod private;
 pub mod sniff;
 
+pub(crate) use archived::ArchivedPages;
 pub(crate) use capture::DATASET;
 
 pub use canonical::canonical;

@@ -1,13 +1,15 @@
 //! The fetch stage: a link goes in, a page whose bytes are safe on scratch comes out.
 
+use super::archived::ArchivedPages;
 use super::canonical::canonical;
 use super::client::Politeness;
 use super::fetcher::Fetcher;
 use super::page::{Link, Page};
 use super::private::is_private_host;
 use super::visit::{Ask, Note, Purpose, Visit};
+use std::sync::Arc;
 use std::time::Duration;
-use tidemill_pipeline::{Context, Error, Fingerprint, Result, ResultExt, Stage, Step};
+use tidemill_pipeline::{Context, Error, Fingerprint, Replay, Result, ResultExt, Stage, Step};
 use url::Url;
 
 /// Fetches links politely: robots.txt is obeyed, each host has its pause, what was not modified is
@@ -113,5 +115,9 @@ impl Stage<Link> for Fetch {
     /// Only the address: a title or where it was found changes nothing.
     fn input(&self, link: &Link) -> Fingerprint {
         Fingerprint::of(&link.url)
+    }
+
+    fn replay(&self) -> Option<Arc<dyn Replay<Page>>> {
+        Some(Arc::new(ArchivedPages::default()))
     }
 }

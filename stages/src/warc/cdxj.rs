@@ -150,6 +150,18 @@ impl Place {
         let mime = Some(self.mime.as_str()).filter(|mime| *mime != NO_TYPE);
         self.content_type.as_deref().or(mime)
     }
+
+    /// The address that answered.
+    #[must_use]
+    pub fn final_url(&self) -> &str {
+        self.final_url.as_deref().unwrap_or(&self.url)
+    }
+
+    /// Whether the body is stored elsewhere.
+    #[must_use]
+    pub fn is_revisit(&self) -> bool {
+        self.mime == REVISIT
+    }
 }
 
 fn is_listing(kind: sniff::Kind) -> bool {
@@ -259,7 +271,6 @@ fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_yes(item: &bool) -> bool {
     *item
 }
