@@ -11,11 +11,13 @@ pub mod write;
 mod fields;
 #[cfg(test)]
 mod file_tests;
+mod origin;
 #[cfg(test)]
 mod tests;
 
 pub use encode::{decode, encode};
 pub use http::{HttpPart, http};
+pub use origin::Origin;
 pub use read::{Located, Reader};
 pub use record::{Capture, Kind, Prior, Record};
 pub use write::Part;
