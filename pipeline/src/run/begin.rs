@@ -5,7 +5,7 @@ use super::live::{Before, Beginning, Live, Scene};
 use super::reenter::Replaying;
 use super::report::Counts;
 use super::trial::Trial;
-use crate::build::{Blueprint, Node};
+use crate::build::{Blueprint, Memory, Node};
 use crate::clock::Nominal;
 use crate::ledger::{NewRun, items, parked, pipelines, runs};
 use crate::mill::Home;
@@ -28,7 +28,9 @@ pub(crate) async fn prepare(
     let cx = Context::of_scene(scene);
     let mut nodes = blueprint.nodes.clone();
     for (node, step) in nodes.iter_mut().zip(&blueprint.steps).skip(from) {
-        if let Some(step) = step {
+        // A table makes itself when it is prepared; who only looks leaves it as it is.
+        let works = !scene.looks || node.memory != Memory::Staged;
+        if let Some(step) = step.as_ref().filter(|_| works) {
             node.fingerprint =
                 step.prepare(&cx).await.map_err(|e| e.context(format!("prepare {}", node.name)))?;
         }
