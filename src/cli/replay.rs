@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tidemill_pipeline::ledger::PipelineRow;
 use tidemill_pipeline::mill::{Home, Planned};
-use tidemill_pipeline::replay::{Calls, Forecast, Only, Selection, StepForecast};
+use tidemill_pipeline::replay::{Calls, Forecast, Kinds, Only, Selection, StepForecast};
 use tidemill_pipeline::run::RunOptions;
 use tidemill_pipeline::serve::{Order, ReplayOrder, Roster, ServeOptions, Server};
 use tidemill_pipeline::{Error, Mill, Result};
@@ -149,7 +149,7 @@ async fn here(
     let result = server.beside(home.replay(&planned.job, selection, options)).await;
     bar.end();
     signals.abort();
-    let report = result?;
+    let Some(report) = result? else { return nothing(flags) };
     let outcome = drive::tell(flags, home, &planned.job, &report, &args.how)?;
     if report.items.waiting > 0 {
         out::line(flags, "next    the same command takes what waits, and leaves what is done");
@@ -171,9 +171,19 @@ async fn ask(
     let keep_going = args.how.keep_going;
     let order = Order::Replay(ReplayOrder { pipeline, selection, keep_going, archive });
     match order::ask(flags, place, &order, &locked).await? {
+        Some(report) if report.is_null() => nothing(flags),
         Some(report) => run::answered(flags, &report, &args.how),
         None => Err(locked),
     }
+}
+
+fn nothing(flags: &Flags) -> Result<Outcome> {
+    out::line(
+        flags,
+        "nothing to replay: --dry-run shows what there is, --only says which is meant",
+    );
+    out::json(flags, &serde_json::Value::Null)?;
+    Ok(Outcome::Done)
 }
 
 async fn foresee(
@@ -205,7 +215,11 @@ fn print(flags: &Flags, home: &Home, only: Only, forecast: &Forecast) {
         out::count(forecast.runs, "run"),
         out::count(forecast.versions, "version")
     ));
-    line(format!("items   {} {only}{}", forecast.items, others(forecast)));
+    line(format!("items   {}{}", kinds(&forecast.kinds), others(forecast)));
+    line(format!("replays {}", meant(forecast, only)));
+    if forecast.items == 0 {
+        return;
+    }
     forecast.steps.iter().flat_map(step).for_each(line);
     line(format!("calls   {}", calls(&forecast.calls)));
     if forecast.calls.most > 0 {
@@ -219,11 +233,36 @@ fn print(flags: &Flags, home: &Home, only: Only, forecast: &Forecast) {
     }
 }
 
+/// What became of the archived items before.
+fn kinds(kinds: &Kinds) -> String {
+    let Kinds { missing, parked, stale, fresh } = *kinds;
+    let all = [(missing, "missing"), (parked, "parked"), (stale, "stale"), (fresh, "up to date")];
+    let some = all.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let some: Vec<_> = some.collect();
+    if some.is_empty() { "none".into() } else { some.join(" · ") }
+}
+
+/// How many items would be worked on.
+fn meant(forecast: &Forecast, only: Only) -> String {
+    let what = match only {
+        Only::All => "all of them".to_string(),
+        only => format!("those that are {only}"),
+    };
+    match (forecast.items, forecast.through) {
+        (0, 0) => format!("nothing: {what} are none; --only says which"),
+        (n, 0) => format!("{} ({what})", out::count(n, "item")),
+        (n, through) => {
+            format!(
+                "{} ({what}); {through} are through in the unfinished replay",
+                out::count(n, "item")
+            )
+        }
+    }
+}
+
 /// What of the range is not worked on.
 fn others(forecast: &Forecast) -> String {
     let parts = [
-        (forecast.through, "through already in the unfinished replay"),
-        (forecast.left, "left as they are"),
         (forecast.superseded, "with a newer version"),
         (forecast.filtered, "not meant by --where"),
         (forecast.over, "over the limit"),
@@ -254,6 +293,7 @@ fn step(step: &StepForecast) -> Vec<String> {
 fn calls(calls: &Calls) -> String {
     let Calls { least, most, unknown } = *calls;
     let known = match least == most {
+        true if most == 0 && unknown == 0 => "none".into(),
         true => out::count(most, "call"),
         false => format!("{least} to {}", out::count(most, "call")),
     };

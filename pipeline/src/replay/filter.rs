@@ -82,10 +82,12 @@ fn value(json: &Json) -> Value {
     }
 }
 
-// By value, as `map_err` hands it over.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: rusqlite::Error) -> Error {
-    Error::halt(format!("--where is no expression that fits: {error}"))
+    let why = match error {
+        rusqlite::Error::SqlInputError { msg, .. } => msg, // without our own SQL around it
+        other => other.to_string(),
+    };
+    Error::halt(format!("--where is no expression that fits: {why}"))
         .because("usage")
         .help("write it as in a WHERE of SQLite, for instance \"url LIKE '%/2026/%'\"; `dataset schema` shows the columns, and there are `key`, `dt` and `run`")
 }

@@ -1,7 +1,7 @@
 //! The forecast: what a replay would work on, which steps would run and why, and what it would cost.
 
 use super::cost::{Cost, Foreseen};
-use super::pick::{Known, Pick, Picked, hash};
+use super::pick::{Kinds, Known, Pick, Picked, hash};
 use crate::build::{Blueprint, Memory};
 use crate::ledger::costs::{self, Spent};
 use crate::ledger::{Why, replays};
@@ -34,8 +34,8 @@ pub struct Forecast {
     pub superseded: u64,
     /// Those that the expression leaves out.
     pub filtered: u64,
-    /// Those that are left as they are: they are not what `only` asks for.
-    pub left: u64,
+    /// The others, by what became of them before.
+    pub kinds: Kinds,
     /// Those over the limit.
     pub over: u64,
     /// Items that would be worked on.
@@ -165,7 +165,7 @@ impl Forecast {
             versions: picked.versions,
             superseded: picked.superseded,
             filtered: picked.filtered,
-            left: picked.left,
+            kinds: picked.kinds,
             over: picked.over,
             items: picked.count(),
             steps: steps

@@ -10,6 +10,7 @@ mod shelf;
 
 pub use cost::{Cost, Foreseen};
 pub use forecast::{Calls, Forecast, Reason, StepForecast};
+pub use pick::Kinds;
 pub use reader::{Indexed, Replay};
 pub use selection::{Only, Selection};
 

@@ -7,6 +7,7 @@ use crate::Result;
 use crate::build::{Node, Reentry};
 use crate::ledger::{Done, Read, Why, replays};
 use crate::run::reenter::Replaying;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the ledger knows of the keys of a pipeline, by their hashes.
@@ -92,12 +93,25 @@ pub(crate) struct Picked {
     pub(crate) superseded: u64,
     /// Those that the expression leaves out.
     pub(crate) filtered: u64,
-    /// Those that are left as they are: not missing, not stale, or whatever was asked for.
-    pub(crate) left: u64,
+    /// The others, by what became of them before; one of these kinds is meant, or all.
+    pub(crate) kinds: Kinds,
     /// Those over the limit.
     pub(crate) over: u64,
     /// Why items that were done are done again: place, step, reason.
     pub(crate) why: BTreeMap<(usize, String, Why), u64>,
+}
+
+/// What became of archived items before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Kinds {
+    /// Never through.
+    pub missing: u64,
+    /// Parked now.
+    pub parked: u64,
+    /// Done by other steps than today's, or from an older version.
+    pub stale: u64,
+    /// Done, by today's steps.
+    pub fresh: u64,
 }
 
 /// The newest version of a key on the shelf.
@@ -142,9 +156,15 @@ pub(crate) fn pick(
             Meant::Yes => {}
         }
         let id = shelf.runs.get(version.run as usize).map_or("", |run| run.run.as_str());
-        let judged = chains.judge(key, id, selection.only);
-        if !judged.takes {
-            picked.left += 1;
+        let judged = chains.judge(key, id);
+        let count = match judged.kind {
+            Kind::Missing => &mut picked.kinds.missing,
+            Kind::Parked => &mut picked.kinds.parked,
+            Kind::Stale => &mut picked.kinds.stale,
+            Kind::Fresh | Kind::Dropped => &mut picked.kinds.fresh,
+        };
+        *count += 1;
+        if !judged.kind.is_meant(selection.only) {
             continue;
         }
         for why in judged.why {
@@ -202,10 +222,31 @@ fn newest(
     Ok(newest)
 }
 
-/// What becomes of a version.
-#[derive(Default)]
+/// What became of an item before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Missing,
+    Parked,
+    Stale,
+    Fresh,
+    /// Never through, and a person does not want to hear of it.
+    Dropped,
+}
+
+impl Kind {
+    fn is_meant(self, only: Only) -> bool {
+        match only {
+            Only::Missing => self == Kind::Missing,
+            Only::Parked => self == Kind::Parked,
+            Only::Stale => self == Kind::Stale,
+            Only::All => true,
+        }
+    }
+}
+
+/// What is known of a version.
 struct Judged {
-    takes: bool,
+    kind: Kind,
     plan_no: Option<i64>,
     newer: bool,
     why: Vec<(usize, String, Why)>,
@@ -220,33 +261,33 @@ struct Chains<'a> {
 }
 
 impl Chains<'_> {
-    fn judge(&mut self, key: u128, version: &str, only: Only) -> Judged {
+    fn judge(&mut self, key: u128, version: &str) -> Judged {
         let known = self.known;
+        let (parked, dropped) = (known.parked.contains(&key), known.dropped.contains(&key));
+        let undone = match (parked, dropped) {
+            (true, _) => Kind::Parked,
+            (false, true) => Kind::Dropped,
+            (false, false) => Kind::Missing,
+        };
         let Some(standing) = known.keys.get(&key).copied() else {
-            let parked = known.parked.contains(&key);
-            let takes = match only {
-                Only::Missing => !parked && !known.dropped.contains(&key),
-                Only::Parked => parked,
-                Only::Stale => false,
-                Only::All => true,
-            };
-            return Judged { takes, ..Judged::default() };
+            return Judged { kind: undone, plan_no: None, newer: false, why: vec![] };
         };
         // Ids begin with the time; of a run that is not known any more nothing can be said.
         let newer = known.runs.get(&standing.run_no).is_some_and(|id| version > id.as_str());
+        let plan_no = Some(standing.plan_no);
+        if !standing.done {
+            return Judged { kind: undone, plan_no, newer, why: vec![] };
+        }
         let mut why = self.differences(standing.plan_no);
-        if newer && standing.done {
+        if newer {
             why.push((self.entry, String::new(), Why::Input));
         }
-        let parked = known.parked.contains(&key);
-        let takes = match only {
-            Only::Missing => !standing.done && !parked && !known.dropped.contains(&key),
-            Only::Parked => parked,
-            Only::Stale => standing.done && !why.is_empty(),
-            Only::All => true,
+        let kind = match (parked, why.is_empty()) {
+            (true, _) => Kind::Parked,
+            (false, true) => Kind::Fresh,
+            (false, false) => Kind::Stale,
         };
-        let why = if takes && standing.done { why } else { vec![] };
-        Judged { takes, plan_no: Some(standing.plan_no), newer, why }
+        Judged { kind, plan_no, newer, why }
     }
 
     fn differences(&mut self, plan_no: i64) -> Vec<(usize, String, Why)> {

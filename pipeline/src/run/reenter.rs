@@ -22,7 +22,7 @@ use crate::tier::{ArchivedRun, Tier};
 use crate::{Blob, Envelope, Error, Item, Result, Verdict};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Items that are read and recorded at once.
 const TOGETHER: usize = 512;
@@ -35,6 +35,8 @@ pub(crate) struct Replaying {
     pub(crate) shelf: Arc<Shelf>,
     /// The steps as they are prepared now.
     pub(crate) today: Vec<Node>,
+    /// What is worked on, until the reading task takes it.
+    picked: Mutex<Option<Picked>>,
     folders: BTreeMap<String, PathBuf>,
 }
 
@@ -62,7 +64,30 @@ pub(super) async fn open(
             replaying.shelf.uncommitted
         ));
     }
-    Ok(Some(Arc::new(replaying)))
+    let replaying = Arc::new(replaying);
+    let (name, no) = (scene.pipeline.clone(), scene.pipeline_no);
+    let source = replaying.selection.fingerprint();
+    let (known, unfinished) = scene
+        .home
+        .ledger()
+        .read(move |read| {
+            let unfinished = replays::unfinished(read, no, &source)?;
+            Ok((Known::read(read, &name, no)?, unfinished))
+        })
+        .await?;
+    let picked = replaying.pick(Arc::new(known)).await?;
+    if picked.count() == 0 && unfinished.is_none() {
+        return Err(nothing());
+    }
+    *replaying.picked.lock().unwrap_or_else(PoisonError::into_inner) = Some(picked);
+    Ok(Some(replaying))
+}
+
+/// Nothing is to be done: no failure, but no run either.
+pub(super) const NOTHING: &str = "nothing_to_replay";
+
+fn nothing() -> Error {
+    Error::halt("there is nothing to replay").because(NOTHING)
 }
 
 /// The archive behind a gate; a replay reads from it.
@@ -110,7 +135,8 @@ impl Replaying {
         today: Vec<Node>,
     ) -> Self {
         let folders = shelf.folders();
-        Self { selection, reentry, tier, shelf: Arc::new(shelf), today, folders }
+        let (shelf, picked) = (Arc::new(shelf), Mutex::default());
+        Self { selection, reentry, tier, shelf, today, picked, folders }
     }
 
     /// The file that holds a body, when it is one of those that are replayed.
@@ -162,9 +188,8 @@ async fn read<T: Item>(live: &Arc<Live>, reader: &Arc<dyn Replay<T>>, out: &Out<
         return Ok(());
     }
     let Some(replaying) = &live.replaying else { return Ok(()) };
-    let (name, no) = (live.scene.pipeline.clone(), live.scene.pipeline_no);
-    let known = live.ledger().read(move |read| Known::read(read, &name, no)).await?;
-    let picked = replaying.pick(Arc::new(known)).await?;
+    let picked = replaying.picked.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(picked) = picked else { return Ok(()) };
     for (run, picks) in picked.runs {
         if !one_run(live, replaying, reader, (run, picks), out).await? {
             return Ok(());

@@ -5,7 +5,7 @@ use super::execute::{RunOptions, not_begun};
 use super::gate::open_gate;
 use super::live::Scene;
 use super::progress::Event;
-use super::reenter::{self, archive_of, no_archive};
+use super::reenter::{self, NOTHING, archive_of, no_archive};
 use super::report::RunReport;
 use super::stop::Urgency;
 use crate::Result;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 impl Home {
     /// Works on archived items again: goes on with the unfinished replay of this selection if there is
     /// one, else begins a new one. It gives way to every other run of this home, and goes on when they
-    /// are done; it is published in one transaction, as any run.
+    /// are done; it is published in one transaction, as any run. `None` when there is nothing to do.
     ///
     /// # Errors
     /// As [`run`](Home::run); when the selection is none, the archive is away, or has not what is
@@ -28,7 +28,7 @@ impl Home {
         job: &Job,
         selection: Selection,
         options: RunOptions,
-    ) -> Result<RunReport> {
+    ) -> Result<Option<RunReport>> {
         loop {
             tokio::select! {
                 () = self.lane().is_clear() => {}
@@ -47,7 +47,8 @@ impl Home {
                         "another run goes first; the replay goes on when it is done",
                     ));
                 }
-                other => return other,
+                Err(error) if error.reason() == NOTHING => return Ok(None),
+                other => return other.map(Some),
             }
         }
     }

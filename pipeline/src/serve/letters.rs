@@ -115,7 +115,7 @@ impl Home {
             });
         };
         let report = match order {
-            Order::Run(run) => server.run_order(run, told).await?,
+            Order::Run(run) => Some(server.run_order(run, told).await?),
             Order::Replay(replay) => server.replay_order(replay, told).await?,
             other => return self.carry_out(other).await,
         };

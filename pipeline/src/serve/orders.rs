@@ -257,7 +257,7 @@ impl Server {
         self: &Arc<Self>,
         order: ReplayOrder,
         told: impl Fn(&str) + Send + Sync + 'static,
-    ) -> Result<RunReport> {
+    ) -> Result<Option<RunReport>> {
         let planned = self.with.roster.find(&self.home, &order.pipeline).await?;
         let (stop, _forward) = self.stop_of_one();
         let options = self.options(&planned);
