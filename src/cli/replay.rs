@@ -249,7 +249,12 @@ fn meant(forecast: &Forecast, only: Only) -> String {
         only => format!("those that are {only}"),
     };
     match (forecast.items, forecast.through) {
-        (0, 0) => format!("nothing: {what} are none; --only says which"),
+        (0, 0) => match forecast.kinds.stale {
+            n if n > 0 && matches!(only, Only::Missing | Only::Parked) => {
+                format!("nothing: none is {only}; --only stale takes {n}")
+            }
+            _ => "nothing".into(),
+        },
         (n, 0) => format!("{} ({what})", out::count(n, "item")),
         (n, through) => {
             format!(

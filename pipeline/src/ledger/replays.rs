@@ -1,7 +1,7 @@
 //! Replays in the ledger: what is known of each key before one, what one makes known, and how one
 //! that was overtaken by other runs goes on behind them.
 
-use super::{Read, RunRow, Tx, clean, memory};
+use super::{OffloadRow, OffloadState, Read, RunRow, Tx, clean, memory};
 use crate::Result;
 use rusqlite::params;
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) run_no: i64,
     pub(crate) plan_no: i64,
     pub(crate) done: bool,
+    /// The run that did it: the newest one may only have found it as it was.
+    pub(crate) made_by: i64,
 }
 
 /// Calls `each` with every key that published runs of a pipeline know.
@@ -23,12 +25,13 @@ pub(crate) fn each_known(
 ) -> Result<()> {
     let published = published(read, pipeline_no)?;
     // By key, older runs first: the last one of a key that is published counts.
-    let sql = "SELECT key, run_no, plan_no, outcome FROM tm_memory WHERE pipeline_no = ?1
+    let sql = "SELECT key, run_no, plan_no, outcome, renewed FROM tm_memory WHERE pipeline_no = ?1
                 ORDER BY key, run_no";
-    let mut last: Option<(String, i64, i64, bool)> = None;
-    let tell = |last: &(String, i64, i64, bool), each: &mut dyn FnMut(Standing<'_>)| {
-        let (key, run_no, plan_no, done) = last;
-        each(Standing { key, run_no: *run_no, plan_no: *plan_no, done: *done });
+    let mut last = (String::new(), None::<Standing<'_>>);
+    let tell = |key: &str, last: Option<Standing<'_>>, each: &mut dyn FnMut(Standing<'_>)| {
+        if let Some(standing) = last {
+            each(Standing { key, ..standing });
+        }
     };
     read.each(sql, params![pipeline_no], |row| {
         let run_no: i64 = row.get(1)?;
@@ -36,22 +39,25 @@ pub(crate) fn each_known(
             return Ok(());
         }
         let key = row.get_ref(0)?.as_str()?;
-        let of_key = (row.get(2)?, row.get::<_, i64>(3)? == 1);
-        match &mut last {
-            Some(last) if last.0 == key => (last.1, last.2, last.3) = (run_no, of_key.0, of_key.1),
-            other => {
-                if let Some(last) = &other {
-                    tell(last, &mut each);
-                }
-                *other = Some((key.to_string(), run_no, of_key.0, of_key.1));
-            }
+        if last.0 != key {
+            tell(&last.0, last.1.take(), &mut each);
+            last.0 = key.to_string();
         }
+        let renewed = row.get::<_, i64>(4)? == 1;
+        let made_by = last.1.filter(|_| renewed).map_or(run_no, |before| before.made_by);
+        let (plan_no, done) = (row.get(2)?, row.get::<_, i64>(3)? == 1);
+        last.1 = Some(Standing { key: "", run_no, plan_no, done, made_by });
         Ok(())
     })?;
-    if let Some(last) = &last {
-        tell(last, &mut each);
-    }
+    tell(&last.0, last.1.take(), &mut each);
     Ok(())
+}
+
+/// Published runs of which files of a dataset are not in an archive yet.
+pub(crate) fn on_the_way(read: &Read<'_>, pipeline: &str, dataset: &str) -> Result<Vec<i64>> {
+    let rows = OffloadRow::under_way(read, Some(pipeline))?.into_iter();
+    let waits = |row: &OffloadRow| row.dataset == dataset && row.state != OffloadState::Retired;
+    Ok(rows.filter(waits).map(|row| row.run_no).collect())
 }
 
 /// The published runs of a pipeline: number and id.

@@ -107,7 +107,9 @@ impl Forecast {
         fingerprints: &[Fingerprint],
     ) -> Result<Self> {
         let (name, no) = (scene.pipeline.clone(), scene.pipeline_no);
-        let known = scene.home.ledger().read(move |read| Known::read(read, &name, no)).await?;
+        let from = replaying.selection.from.clone();
+        let ledger = scene.home.ledger();
+        let known = ledger.read(move |read| Known::read(read, &name, no, &from)).await?;
         let known = Arc::new(known);
         let picked = replaying.pick(Arc::clone(&known)).await?;
         let source = replaying.selection.fingerprint();

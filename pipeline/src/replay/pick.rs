@@ -16,6 +16,8 @@ pub(crate) struct Known {
     keys: HashMap<u128, Standing>,
     parked: BTreeSet<u128>,
     dropped: BTreeSet<u128>,
+    /// Runs whose files of the dataset are not in the archive yet.
+    on_the_way: BTreeSet<i64>,
     /// Published runs: the number, and the id.
     runs: BTreeMap<i64, String>,
     chains: Done,
@@ -26,15 +28,21 @@ struct Standing {
     run_no: i64,
     plan_no: i64,
     done: bool,
+    made_by: i64,
 }
 
 impl Known {
     /// Reads it; empty for a pipeline that never ran.
-    pub(crate) fn read(read: &Read<'_>, pipeline: &str, pipeline_no: i64) -> Result<Self> {
+    pub(crate) fn read(
+        read: &Read<'_>,
+        pipeline: &str,
+        pipeline_no: i64,
+        dataset: &str,
+    ) -> Result<Self> {
         let mut keys = HashMap::new();
         replays::each_known(read, pipeline_no, |standing| {
-            let replays::Standing { key, run_no, plan_no, done } = standing;
-            keys.insert(hash(key), Standing { run_no, plan_no, done });
+            let replays::Standing { key, run_no, plan_no, done, made_by } = standing;
+            keys.insert(hash(key), Standing { run_no, plan_no, done, made_by });
         })?;
         let (parked, dropped) = replays::set_aside(read, pipeline_no)?;
         let hashes = |keys: Vec<String>| keys.iter().map(|key| hash(key)).collect();
@@ -42,6 +50,7 @@ impl Known {
             keys,
             parked: hashes(parked),
             dropped: hashes(dropped),
+            on_the_way: replays::on_the_way(read, pipeline, dataset)?.into_iter().collect(),
             runs: replays::published(read, pipeline_no)?,
             chains: Done::chains(read, pipeline)?,
         })
@@ -49,6 +58,12 @@ impl Known {
 }
 
 impl Known {
+    /// Whether a newer version than those in the archive was done: its files are still on scratch.
+    fn has_newer(&self, key: u128) -> bool {
+        !self.on_the_way.is_empty()
+            && self.keys.get(&key).is_some_and(|known| self.on_the_way.contains(&known.made_by))
+    }
+
     /// Whether a step between the entry of a replay and this place is other than in the chain that did
     /// an item.
     pub(crate) fn is_other_between(
@@ -154,6 +169,10 @@ pub(crate) fn pick(
                 continue;
             }
             Meant::Yes => {}
+        }
+        if known.has_newer(key) {
+            picked.superseded += 1;
+            continue;
         }
         let id = shelf.runs.get(version.run as usize).map_or("", |run| run.run.as_str());
         let judged = chains.judge(key, id);

@@ -54,6 +54,24 @@ impl fmt::Display for Only {
     }
 }
 
+impl fmt::Display for Selection {
+    /// As it is given on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--from {}", self.from)?;
+        for (flag, date) in [("since", self.since), ("until", self.until)] {
+            date.map_or(Ok(()), |date| write!(f, " --{flag} {date}"))?;
+        }
+        self.run.as_ref().map_or(Ok(()), |run| write!(f, " --run {run}"))?;
+        let quoted = |text: &String| text.replace('\'', r"'\''");
+        self.filter.as_ref().map_or(Ok(()), |expr| write!(f, " --where '{}'", quoted(expr)))?;
+        if self.only != Only::default() {
+            write!(f, " --only {}", self.only)?;
+        }
+        f.write_str(if self.newest_first { " --newest-first" } else { "" })?;
+        self.limit.map_or(Ok(()), |limit| write!(f, " --limit {limit}"))
+    }
+}
+
 impl Selection {
     /// Everything of a dataset that is missing; narrow it by its fields.
     pub fn of(dataset: impl Into<String>) -> Self {

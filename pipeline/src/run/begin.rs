@@ -95,6 +95,10 @@ pub(super) async fn begin(
         ));
     }
     let run_no = run.no;
+    let calls = match &run.report {
+        Some(pulse) if replays && resumed => serde_json::from_value(pulse["calls"].clone())?,
+        _ => (0, 0),
+    };
     let before = home
         .ledger()
         .read(move |read| {
@@ -105,6 +109,7 @@ pub(super) async fn begin(
                 dropped: parked::dropped(read, no)?.into_iter().collect(),
                 ends,
                 last_seq: items::last_seq(read, run_no)?,
+                calls,
                 passed: limit.map_or(Ok(0), |_| items::passed(read, run_no))?,
             })
         })

@@ -16,7 +16,6 @@ use crate::{Error, Result};
 use chrono::{DateTime, Days, Utc};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tracing::field::Empty;
 
@@ -265,8 +264,8 @@ async fn report(
         state,
         carried: how.carried,
         items,
-        calls_made: scene.calls_made.load(Relaxed),
-        calls_remembered: scene.calls_remembered.load(Relaxed),
+        calls_made: live.calls().0,
+        calls_remembered: live.calls().1,
         changed_rows: published.changed_rows,
         repeated_keys: published.repeated_keys,
         steps: live.steps(),
@@ -361,6 +360,7 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
         return Ok(());
     }
     let run_no = live.run.no;
+    pulse::beat(live).await?;
     live.ledger().flush().await?;
     let (counts, _) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
     live.ledger().commit(move |tx| runs::stop(tx, run_no)).await?;

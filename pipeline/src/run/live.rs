@@ -17,6 +17,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -142,6 +143,8 @@ pub(crate) struct Before {
     pub(crate) ends: Counts,
     pub(crate) last_seq: u64,
     pub(crate) passed: u64,
+    /// Of a replay, which makes room for others again and again: its calls before.
+    pub(crate) calls: (u64, u64),
 }
 
 /// What a run is begun with.
@@ -262,6 +265,13 @@ impl Live {
     /// Monotonic time since the run began, for signs of life.
     pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// Calls to models that were made, and that were answered from memory.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        let (made, remembered) = self.before.calls;
+        let now = |count: &AtomicU64| count.load(Relaxed);
+        (made + now(&self.scene.calls_made), remembered + now(&self.scene.calls_remembered))
     }
 
     /// Counts one item of a step.

@@ -65,14 +65,15 @@ pub(super) async fn open(
         ));
     }
     let replaying = Arc::new(replaying);
-    let (name, no) = (scene.pipeline.clone(), scene.pipeline_no);
+    let (name, no, from) =
+        (scene.pipeline.clone(), scene.pipeline_no, replaying.selection.from.clone());
     let source = replaying.selection.fingerprint();
     let (known, unfinished) = scene
         .home
         .ledger()
         .read(move |read| {
             let unfinished = replays::unfinished(read, no, &source)?;
-            Ok((Known::read(read, &name, no)?, unfinished))
+            Ok((Known::read(read, &name, no, &from)?, unfinished))
         })
         .await?;
     let picked = replaying.pick(Arc::new(known)).await?;

@@ -109,7 +109,7 @@ impl Home {
         self.check_owner()?;
         self.mend_when_idle();
         let done = match order {
-            Order::RetryParked(filter) => self.unpark(filter, parked::retry).await,
+            Order::RetryParked(filter) => self.retry_parked(filter).await,
             Order::DropParked(filter) => self.unpark(filter, parked::drop).await,
             Order::Rollback { run } => self.rollback(&run).await,
             Order::Prune { policies, place, yes } => self.prune(policies, place, yes).await,
@@ -130,6 +130,24 @@ impl Home {
         };
         self.stirred().notify_one();
         done
+    }
+
+    /// What a replay set aside is not the business of the next run, which reads from its source.
+    async fn retry_parked(&self, filter: ParkedFilter) -> Result<Value> {
+        let keys = self
+            .ledger()
+            .transaction(move |tx| {
+                let items = ParkedItem::all(tx, &filter)?;
+                let (replayed, items): (Vec<_>, Vec<_>) =
+                    items.into_iter().partition(|item| item.replayed_from.is_some());
+                if let (Some(first), true) = (replayed.first(), items.is_empty()) {
+                    return Err(by_replay(first));
+                }
+                parked::retry(tx, &items)?;
+                Ok(items.into_iter().map(|item| item.key).collect::<Vec<_>>())
+            })
+            .await?;
+        Ok(json!({ "count": keys.len(), "keys": keys }))
     }
 
     async fn unpark(
@@ -242,6 +260,13 @@ impl Home {
             .await?;
         Ok(json!({}))
     }
+}
+
+fn by_replay(item: &ParkedItem) -> Error {
+    let (pipeline, from) = (&item.pipeline, item.replayed_from.as_deref().unwrap_or_default());
+    Error::halt("these were set aside by a replay; the next run does not take them")
+        .because("usage")
+        .help(format!("`replay {pipeline} --from {from} --only parked` takes them again"))
 }
 
 fn unscheduled(pipeline: &str) -> Error {
