@@ -92,12 +92,6 @@ impl Done {
     /// # Errors
     /// When the ledger refuses, or a chain in it has another shape.
     pub fn read(read: &Read<'_>, pipeline: &str) -> Result<Self> {
-        let runs = read.all(
-            "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-              WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
-            params![pipeline],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
         let items = read.all(
             "SELECT plan_no, count(*) FROM
                (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
@@ -107,13 +101,14 @@ impl Done {
             params![pipeline],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(Self { items: items.into_iter().collect(), chains: bodies(read, pipeline)?, runs })
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { items: items.into_iter().collect(), chains, runs })
     }
 
-    /// Only the chains, without counting what they did.
+    /// Only the chains and the runs, without counting what they did.
     pub(crate) fn chains(read: &Read<'_>, pipeline: &str) -> Result<Self> {
-        let bodies = bodies(read, pipeline)?;
-        Ok(Self { chains: bodies, ..Self::default() })
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { chains, runs, ..Self::default() })
     }
 
     /// All chains of steps, with their numbers.
@@ -187,6 +182,16 @@ impl Done {
         });
         Some(Why::Prepared { since: since.map(|(_, id, _)| id.clone()) })
     }
+}
+
+/// The runs of a pipeline, oldest first: number, id, and the number of the chain.
+fn runs(read: &Read<'_>, pipeline: &str) -> Result<Vec<(i64, String, i64)>> {
+    read.all(
+        "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+          WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
+        params![pipeline],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
 }
 
 /// The chains of a pipeline, by their numbers.

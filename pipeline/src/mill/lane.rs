@@ -1,6 +1,7 @@
 //! Right of way: replays work while no other run is at work, and give way when one begins.
 
 use crate::run::Stop;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -18,6 +19,8 @@ struct Traffic {
     first: u32,
     /// The switches of replays at work.
     replays: Vec<Stop>,
+    /// How often the replays of a pipeline were given up.
+    given_up: HashMap<String, u64>,
 }
 
 /// A run that goes first.
@@ -40,6 +43,16 @@ impl Lane {
             return replay.drain();
         }
         traffic.replays.push(replay);
+    }
+
+    /// The replays of a pipeline are given up: one that made room does not go on.
+    pub(crate) fn give_up(&self, pipeline: &str) {
+        *self.traffic().given_up.entry(pipeline.to_string()).or_default() += 1;
+    }
+
+    /// How often that was.
+    pub(crate) fn given_up(&self, pipeline: &str) -> u64 {
+        self.traffic().given_up.get(pipeline).copied().unwrap_or_default()
     }
 
     /// Returns when no run is at work that goes first.
