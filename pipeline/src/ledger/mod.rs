@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod clean;
+pub(crate) mod costs;
 pub(crate) mod firings;
 pub(crate) mod items;
 pub(crate) mod jobs;
@@ -16,6 +17,7 @@ pub(crate) mod parked;
 pub(crate) mod pipelines;
 mod publish;
 mod readers;
+pub(crate) mod replays;
 pub(crate) mod requests;
 pub(crate) mod runs;
 pub(crate) mod schedules;
@@ -40,6 +42,7 @@ pub use pipelines::{Choices, PipelineRow};
 pub use runs::{RunRow, RunState};
 pub use schedules::ScheduleRow;
 pub use server::server;
+pub(crate) use stale::spliced;
 pub use stale::{Done, Stale, StaleStep, Why};
 pub use status::PipelineStatus;
 pub use tx::{Read, Tx, quoted};

@@ -62,6 +62,8 @@ pub enum Why {
         /// The first run that found it.
         since: Option<String>,
     },
+    /// The archive has a newer version than the one that was done.
+    Input,
     /// The step was not there.
     Added,
     /// The step is not there any more.
@@ -77,6 +79,7 @@ impl fmt::Display for Why {
                 write!(f, "another model or other preparation (since run {run})")
             }
             Why::Prepared { since: None } => f.write_str("another model or other preparation"),
+            Why::Input => f.write_str("the archive has a newer version"),
             Why::Added => f.write_str("the step was added"),
             Why::Removed => f.write_str("the step was removed"),
         }
@@ -95,12 +98,6 @@ impl Done {
             params![pipeline],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
-        let bodies = read.all(
-            "SELECT l.plan_no, l.body FROM tm_plans l JOIN tm_pipelines p USING (pipeline_no)
-              WHERE p.name = ?1",
-            params![pipeline],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
-        )?;
         let items = read.all(
             "SELECT plan_no, count(*) FROM
                (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
@@ -110,12 +107,35 @@ impl Done {
             params![pipeline],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let chains = bodies.into_iter().map(|(no, body)| Ok((no, serde_json::from_str(&body)?)));
-        Ok(Self {
-            items: items.into_iter().collect(),
-            chains: chains.collect::<Result<_>>()?,
-            runs,
-        })
+        Ok(Self { items: items.into_iter().collect(), chains: bodies(read, pipeline)?, runs })
+    }
+
+    /// Only the chains, without counting what they did.
+    pub(crate) fn chains(read: &Read<'_>, pipeline: &str) -> Result<Self> {
+        let bodies = bodies(read, pipeline)?;
+        Ok(Self { chains: bodies, ..Self::default() })
+    }
+
+    /// All chains of steps, with their numbers.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (i64, &[Node])> {
+        self.chains.iter().map(|(no, chain)| (*no, chain.as_slice()))
+    }
+
+    /// What is other behind the step `entry` than in the chain that did an item; `today` are the steps
+    /// as they are prepared now.
+    pub(crate) fn behind(
+        &self,
+        plan: i64,
+        today: &[Node],
+        entry: usize,
+    ) -> Vec<(usize, String, Why)> {
+        let Some(chain) = self.chains.get(&plan) else { return vec![] };
+        let mut other = compare(chain, today, |was, now| {
+            let found = was.fingerprint != now.fingerprint;
+            known_reason(was, now).or(found.then_some(Why::Prepared { since: None }))
+        });
+        other.retain(|(place, ..)| *place > entry);
+        other
     }
 
     /// The steps of the newest run, as they were prepared; `None` when there was none.
@@ -147,31 +167,12 @@ impl Done {
 
     /// What is other in today's steps than in a chain that did items.
     fn differences(&self, plan: i64, chain: &[Node], today: &[Node]) -> Vec<(usize, String, Why)> {
-        // The source is no part of it: one feed more makes no answer stale.
-        let pairs = pairs(chain, today);
-        let mut other = Vec::new();
-        let mut expected = 1;
-        for (was, now) in &pairs {
-            match (was.and_then(|no| chain.get(no)), now.and_then(|no| today.get(no))) {
-                (Some(was), None) => other.push((expected, was.name.clone(), Why::Removed)),
-                (None, Some(node)) => other.push((expected, node.name.clone(), Why::Added)),
-                (Some(was), Some(node)) => {
-                    let why = self.why(plan, was, node);
-                    other.extend(why.map(|why| (expected, node.name.clone(), why)));
-                }
-                (None, None) => {}
-            }
-            expected = now.map_or(expected, |now| now + 1);
-        }
-        other
+        compare(chain, today, |was, now| self.why(plan, was, now))
     }
 
     fn why(&self, plan: i64, was: &Node, now: &Node) -> Option<Why> {
-        if was.version != now.version {
-            return Some(Why::Version { was: was.version, now: now.version });
-        }
-        if was.configured != now.configured {
-            return Some(Why::Configured);
+        if let Some(why) = known_reason(was, now) {
+            return Some(why);
         }
         let found = self.newest()?.iter().find(|node| same(node, now))?;
         let comparable = found.version == now.version && found.configured == now.configured;
@@ -186,6 +187,61 @@ impl Done {
         });
         Some(Why::Prepared { since: since.map(|(_, id, _)| id.clone()) })
     }
+}
+
+/// The chains of a pipeline, by their numbers.
+fn bodies(read: &Read<'_>, pipeline: &str) -> Result<BTreeMap<i64, Vec<Node>>> {
+    let bodies = read.all(
+        "SELECT l.plan_no, l.body FROM tm_plans l JOIN tm_pipelines p USING (pipeline_no)
+          WHERE p.name = ?1",
+        params![pipeline],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+    )?;
+    bodies.into_iter().map(|(no, body)| Ok((no, serde_json::from_str(&body)?))).collect()
+}
+
+/// What is other in the second chain than in the first, step by step: place, name, reason.
+fn compare(
+    chain: &[Node],
+    today: &[Node],
+    why: impl Fn(&Node, &Node) -> Option<Why>,
+) -> Vec<(usize, String, Why)> {
+    // The source is no part of it: one feed more makes no answer stale.
+    let mut other = Vec::new();
+    let mut expected = 1;
+    for (was, now) in pairs(chain, today) {
+        match (was.and_then(|no| chain.get(no)), now.and_then(|no| today.get(no))) {
+            (Some(was), None) => other.push((expected, was.name.clone(), Why::Removed)),
+            (None, Some(node)) => other.push((expected, node.name.clone(), Why::Added)),
+            (Some(was), Some(node)) => {
+                other.extend(why(was, node).map(|why| (expected, node.name.clone(), why)));
+            }
+            (None, None) => {}
+        }
+        expected = now.map_or(expected, |now| now + 1);
+    }
+    other
+}
+
+/// What is other in the code.
+fn known_reason(was: &Node, now: &Node) -> Option<Why> {
+    if was.version != now.version {
+        return Some(Why::Version { was: was.version, now: now.version });
+    }
+    (was.configured != now.configured).then_some(Why::Configured)
+}
+
+/// The chain of an item that was entered behind a step: up to that step as it was done before, from
+/// there on as it is prepared now.
+pub(crate) fn spliced(before: &[Node], today: &[Node], entry: usize) -> Vec<Node> {
+    let same = pairs(before, today).into_iter().find(|(_, now)| *now == Some(entry));
+    let kept = match (entry, same) {
+        (0, _) => before.get(..1),
+        (_, Some((Some(was), _))) => before.get(..=was),
+        _ => today.get(..=entry),
+    };
+    let behind = today.get(entry + 1..).unwrap_or_default();
+    [kept.unwrap_or_default(), behind].concat()
 }
 
 /// Whether two nodes are the same step, perhaps with another version or configuration. Closures are

@@ -117,6 +117,9 @@ pub struct Pulse {
     /// What it halted on, if it did.
     #[serde(default)]
     pub halted: Option<String>,
+    /// Of a replay: calls to a model that were made, and that were answered from memory, so far.
+    #[serde(default)]
+    pub calls: (u64, u64),
 }
 
 impl Counts {
