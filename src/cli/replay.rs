@@ -95,7 +95,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     selection.check()?;
     let roster = run::roster(mill);
     // A home that is not there is not made to find out that there is nothing to replay.
-    let seen = home::peek(flags, mill)?;
+    let seen = home::renewed(flags, mill)?;
     let name = chosen(&seen, args.pipeline.as_deref(), &roster).await?;
     if args.give_up {
         drop(seen);
