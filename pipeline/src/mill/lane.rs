@@ -80,3 +80,34 @@ impl Drop for First {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::stop::Urgency;
+
+    #[tokio::test]
+    async fn a_replay_makes_room_and_waits_until_nobody_else_is_at_work() {
+        let lane = Arc::new(Lane::default());
+        let (replay, late) = (Stop::default(), Stop::default());
+        lane.give_way(replay.clone());
+        assert_eq!(replay.urgency(), Urgency::Go);
+        let (one, two) = (lane.first(), lane.first());
+        assert_eq!(replay.urgency(), Urgency::Drain);
+        lane.give_way(late.clone());
+        assert_eq!(late.urgency(), Urgency::Drain, "another run came first");
+        drop(one);
+        let waiting = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move { lane.is_clear().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(two);
+        waiting.await.unwrap();
+        lane.give_way(Stop::default());
+        assert_eq!((lane.given_up("news"), lane.given_up("other")), (0, 0));
+        lane.give_up("news");
+        assert_eq!((lane.given_up("news"), lane.given_up("other")), (1, 0));
+    }
+}
