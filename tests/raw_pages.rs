@@ -1,56 +1,21 @@
 //! Promise: an archived capture becomes again exactly the item that it was, from its index alone.
 
+mod bench;
+mod foreign;
+
 use crate::support::fake_web::FakeWeb;
 use crate::support::program::{ended, files_like, python};
+use bench::{Bench, archive, file_of, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tidemill::prelude::*;
 use tidemill_pipeline::Replay;
 use tidemill_pipeline::replay::Indexed;
-use tidemill_pipeline::testing::{Lines, Rig};
-use tidemill_pipeline::tier::{ArchivedRun, Presence, Tier, init, look, runs};
+use tidemill_pipeline::testing::Lines;
+use tidemill_pipeline::tier::{ArchivedRun, runs};
 use tidemill_stages::warc::Reader;
-
-type Seen = Arc<Mutex<Vec<Page>>>;
-
-/// A mill with an archive, and the pages that went through its pipelines.
-struct Bench {
-    rig: Rig,
-    seen: Seen,
-}
-
-impl Bench {
-    fn new() -> Result<Self> {
-        let rig = Rig::new()?;
-        init(&rig.folder().join("nas"), None, "2026-01-01T00:00:00Z".parse()?)?;
-        Ok(Self { rig, seen: Seen::default() })
-    }
-
-    /// Runs a pipeline and returns what it left in `raw_scrapes`, with the pages that it saw.
-    async fn run(&self, pages: Pipeline<Page>) -> Result<(ArchivedRun, Vec<Page>)> {
-        let watched = pages.map_with(Arc::clone(&self.seen), |seen: Seen, page: Page| async move {
-            seen.lock().unwrap().push(page.clone());
-            Ok(page)
-        });
-        let nas = self.rig.folder().join("nas");
-        let report = self.rig.run(watched.offload(Archive::at(&nas))).await?;
-        assert_eq!(report.items.parked, 0, "{:?}", report.reasons);
-        let mut pages = std::mem::take(&mut *self.seen.lock().unwrap());
-        pages.sort_by(|a, b| a.url.cmp(&b.url));
-        let archived = runs(&archive(&nas))?.into_iter();
-        let run = archived.filter(|run| run.dataset == "raw_scrapes" && run.run == report.run);
-        Ok((run.last().unwrap(), pages))
-    }
-}
-
-fn archive(root: &Path) -> Tier {
-    match look(root, None) {
-        Presence::Here(tier) => tier,
-        other => panic!("no archive: {other:?}"),
-    }
-}
 
 fn fetch() -> Fetch {
     Fetch::politely().delay(Duration::ZERO)
@@ -82,10 +47,6 @@ fn read(reader: &Arc<dyn Replay<Page>>, run: &ArchivedRun) -> Result<(Vec<Indexe
 
 fn fresh(run: &ArchivedRun, places: &[u64]) -> Result<Vec<Page>> {
     reader().items(run, places)
-}
-
-fn json(pages: &[Page]) -> Vec<String> {
-    pages.iter().map(|page| serde_json::to_string(page).unwrap()).collect()
 }
 
 fn keys(index: &[Indexed]) -> Vec<&str> {
@@ -184,10 +145,6 @@ async fn a_page_that_is_as_it_was_is_no_capture() -> Result<()> {
     Ok(())
 }
 
-fn file_of(run: &ArchivedRun, ending: &str) -> PathBuf {
-    run.files_ending(ending).next().unwrap()
-}
-
 /// The reason and the text of what the reader says of a run.
 fn refused(run: &ArchivedRun) -> (String, String) {
     let reader = reader();
@@ -275,6 +232,28 @@ async fn what_is_damaged_is_refused_by_its_name() -> Result<()> {
     std::fs::write(&index, old)?;
     let (reason, said) = refused(&run);
     assert!(reason == "warc_damaged" && said.contains("part-0000.warc.gz"), "{reason} {said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_several_parts_is_read_in_the_order_in_which_it_was_written() -> Result<()> {
+    let (bench, web) = (Bench::new()?, odd_site());
+    let (mut run, _) = odd_run(&bench, &web).await?;
+    let (index, part) = (file_of(&run, ".cdxj"), file_of(&run, ".warc.gz"));
+    std::fs::copy(&part, part.with_file_name("part-0001.warc.gz"))?;
+    let lines = std::fs::read_to_string(&index)?.replace("part-0000", "part-0001");
+    std::fs::write(index.with_file_name("part-0001.cdxj"), lines)?;
+    for mut file in run.manifest.files.clone() {
+        file.path = file.path.replace("part-0000", "part-0001");
+        run.manifest.files.push(file);
+    }
+    let reader = reader();
+    let places: Vec<u64> = reader.index(&run, &[])?.iter().map(|item| item.place).collect();
+    let found = reader.items(&run, &places)?.into_iter();
+    let order: Vec<(String, u64)> = found.map(|page| (page.body.part, page.body.offset)).collect();
+    assert_eq!(order.len(), 2 * LINES.len());
+    assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
+    assert_eq!(reader.items(&run, &[u64::MAX]).unwrap_err().reason(), "archive_changed");
     Ok(())
 }
 

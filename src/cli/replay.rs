@@ -20,8 +20,8 @@ pub(super) struct Args {
     /// The pipeline; may be left out when there is only one
     pipeline: Option<String>,
     /// The archived dataset to read: raw_scrapes, or one that the pipeline saves
-    #[arg(long, value_name = "DATASET")]
-    from: String,
+    #[arg(long, value_name = "DATASET", required_unless_present = "give_up")]
+    from: Option<String>,
     /// Filed under this date or a later one
     #[arg(long, value_name = "DATE", value_parser = date)]
     since: Option<NaiveDate>,
@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// Only say what would be done, why, and what it would cost
     #[arg(long)]
     dry_run: bool,
+    /// Give up the unfinished replay of the pipeline; what models answered stays
+    #[arg(long, conflicts_with_all = ["from", "dry_run"])]
+    give_up: bool,
     #[command(flatten)]
     how: RunFlags,
 }
@@ -82,7 +85,7 @@ impl Args {
             },
             newest_first: self.newest_first,
             limit: self.limit,
-            ..Selection::of(&self.from)
+            ..Selection::of(self.from.as_deref().unwrap_or_default())
         }
     }
 }
@@ -92,8 +95,12 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     selection.check()?;
     let roster = run::roster(mill);
     // A home that is not there is not made to find out that there is nothing to replay.
-    let seen = home::peek(flags, mill)?;
+    let seen = home::renewed(flags, mill)?;
     let name = chosen(&seen, args.pipeline.as_deref(), &roster).await?;
+    if args.give_up {
+        drop(seen);
+        return give_up(flags, &home::place(flags, mill)?, name).await;
+    }
     if args.dry_run {
         return foresee(flags, &seen, &roster.find(&seen, &name).await?, selection).await;
     }
@@ -175,6 +182,17 @@ async fn ask(
         Some(report) => run::answered(flags, &report, &args.how),
         None => Err(locked),
     }
+}
+
+async fn give_up(flags: &Flags, place: &Path, pipeline: String) -> Result<Outcome> {
+    let order = Order::EndReplay { pipeline: pipeline.clone() };
+    let done = order::carry_out(flags, place, order).await?;
+    match done["run"].as_str() {
+        Some(run) => out::line(flags, format!("given up: replay {run} of {pipeline}")),
+        None => out::line(flags, format!("no replay of {pipeline} is unfinished")),
+    }
+    out::json(flags, &done)?;
+    Ok(Outcome::Done)
 }
 
 fn nothing(flags: &Flags) -> Result<Outcome> {

@@ -56,7 +56,7 @@ async fn chosen(
         return Ok(mill.find(args.pipeline.as_deref())?.job.name().to_string());
     }
     // A home that is not there remembers nothing, and is not made to find that out.
-    let names = match home::peek(flags, mill) {
+    let names = match home::renewed(flags, mill) {
         Ok(home) => roster.names(&home).await?,
         Err(error) if error.reason() == "home_missing" => vec![],
         Err(error) => return Err(error),

@@ -152,6 +152,12 @@ pub(crate) fn stand_behind(tx: &Tx<'_>, pipeline_no: i64, run_no: i64) -> Result
     Ok(next)
 }
 
+/// How many items of a replay were done anew by other runs meanwhile.
+pub(crate) fn superseded(read: &Read<'_>, run_no: i64) -> Result<u64> {
+    let sql = "SELECT count(*) FROM tm_items WHERE run_no = ?1 AND reason = 'superseded'";
+    Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Writes what a replay makes known, as [`memory::write`] does it for other runs; `plans` says, for
 /// the chain that did a key before, which chain has done it now. Returns how many keys came more than
 /// once.

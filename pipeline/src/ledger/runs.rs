@@ -1,69 +1,11 @@
 //! Runs: begun, resumed, abandoned, published, finished.
 
-use super::{Read, Tx, items, memory, replays};
+use super::{Read, RunState, Tx, items, memory, replays};
 use crate::mill::Owner;
 use crate::replay::Selection;
 use crate::{Error, Fingerprint, Result};
 use rusqlite::{Row, params};
-use serde::{Deserialize, Serialize};
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// At work.
-    Running,
-    /// Killed at work: the next `run` goes on with it.
-    Interrupted,
-    /// Stopped by an error: the next `run` goes on with it.
-    Halted,
-    /// Given up: for a run with other arguments, by a rollback, or because it was only a trial.
-    Abandoned,
-    /// One item, to be looked at: it is never published.
-    Trial,
-    /// Its rows are the current ones; files may still wait for the archive.
-    Published,
-    /// Published, and all its files are in the archive.
-    Finished,
-    /// Was published; its rows were taken back.
-    RolledBack,
-}
-
-impl RunState {
-    /// Its name, as the ledger and reports write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunState::Running => "running",
-            RunState::Interrupted => "interrupted",
-            RunState::Halted => "halted",
-            RunState::Abandoned => "abandoned",
-            RunState::Trial => "trial",
-            RunState::Published => "published",
-            RunState::Finished => "finished",
-            RunState::RolledBack => "rolled_back",
-        }
-    }
-
-    /// Whether its rows are current ones.
-    #[must_use]
-    pub fn is_published(self) -> bool {
-        matches!(self, RunState::Published | RunState::Finished)
-    }
-
-    fn parse(text: &str) -> Self {
-        match text {
-            "running" => RunState::Running,
-            "interrupted" => RunState::Interrupted,
-            "trial" => RunState::Trial,
-            "rolled_back" => RunState::RolledBack,
-            "halted" => RunState::Halted,
-            "published" => RunState::Published,
-            "finished" => RunState::Finished,
-            _ => RunState::Abandoned,
-        }
-    }
-}
+use serde::Serialize;
 
 /// One run as the ledger knows it.
 #[derive(Debug, Clone, Serialize)]

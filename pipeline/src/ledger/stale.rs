@@ -92,12 +92,6 @@ impl Done {
     /// # Errors
     /// When the ledger refuses, or a chain in it has another shape.
     pub fn read(read: &Read<'_>, pipeline: &str) -> Result<Self> {
-        let runs = read.all(
-            "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-              WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
-            params![pipeline],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
         let items = read.all(
             "SELECT plan_no, count(*) FROM
                (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
@@ -107,13 +101,14 @@ impl Done {
             params![pipeline],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(Self { items: items.into_iter().collect(), chains: bodies(read, pipeline)?, runs })
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { items: items.into_iter().collect(), chains, runs })
     }
 
-    /// Only the chains, without counting what they did.
+    /// Only the chains and the runs, without counting what they did.
     pub(crate) fn chains(read: &Read<'_>, pipeline: &str) -> Result<Self> {
-        let bodies = bodies(read, pipeline)?;
-        Ok(Self { chains: bodies, ..Self::default() })
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { chains, runs, ..Self::default() })
     }
 
     /// All chains of steps, with their numbers.
@@ -187,6 +182,16 @@ impl Done {
         });
         Some(Why::Prepared { since: since.map(|(_, id, _)| id.clone()) })
     }
+}
+
+/// The runs of a pipeline, oldest first: number, id, and the number of the chain.
+fn runs(read: &Read<'_>, pipeline: &str) -> Result<Vec<(i64, String, i64)>> {
+    read.all(
+        "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+          WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
+        params![pipeline],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
 }
 
 /// The chains of a pipeline, by their numbers.
@@ -281,76 +286,5 @@ fn pairs(was: &[Node], now: &[Node]) -> Vec<(Option<usize>, Option<usize>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Fingerprint;
-    use crate::build::Memory;
-
-    fn node(verb: &str, name: &str, version: u32) -> Node {
-        Node {
-            verb: verb.into(),
-            name: name.into(),
-            version,
-            yields: "Page".into(),
-            memory: Memory::Remembered,
-            fills: None,
-            configured: Fingerprint::of(&1),
-            fingerprint: Fingerprint::of(&1),
-        }
-    }
-
-    fn chain() -> Vec<Node> {
-        vec![node("read", "feed", 1), node("then", "summarise", 1), node("map", "map-2", 0)]
-    }
-
-    /// Seven items that the first chain did, and a newest run with the second one.
-    fn done(first: Vec<Node>, newest: Vec<Node>) -> Done {
-        Done {
-            items: [(1, 7)].into(),
-            chains: [(1, first), (2, newest)].into(),
-            runs: vec![(1, "one".into(), 1), (2, "two".into(), 2), (3, "three".into(), 2)],
-        }
-    }
-
-    fn whys(done: &Done, today: &[Node]) -> Vec<(usize, String, Why)> {
-        let stale = done.stale(today).steps.into_iter();
-        stale.map(|step| (step.place, step.step, step.why)).collect()
-    }
-
-    #[test]
-    fn the_same_steps_make_nothing_stale_and_another_source_neither() {
-        let done = done(chain(), chain());
-        assert_eq!(done.stale(&chain()), Stale { items: 0, of: 7, steps: vec![] });
-        let mut today = chain();
-        today[0] = node("read", "crawl", 9);
-        assert_eq!(done.stale(&today).items, 0);
-    }
-
-    #[test]
-    fn a_version_goes_before_a_configuration_and_that_before_what_was_found() {
-        let mut found = chain();
-        found[1].fingerprint = Fingerprint::of(&2);
-        let done = done(chain(), found);
-        let since = Some("two".to_string());
-        assert_eq!(whys(&done, &chain()), [(1, "summarise".into(), Why::Prepared { since })]);
-        let mut today = chain();
-        today[1].configured = Fingerprint::of(&3);
-        assert_eq!(whys(&done, &today), [(1, "summarise".into(), Why::Configured)]);
-        today[1].version = 2;
-        let why = Why::Version { was: 1, now: 2 };
-        assert_eq!(why.to_string(), "done by version 1, now 2");
-        assert_eq!(whys(&done, &today), [(1, "summarise".into(), why)]);
-        assert_eq!(done.stale(&today).items, 7);
-    }
-
-    #[test]
-    fn a_step_that_comes_or_goes_is_named_and_closures_behind_it_only_move() {
-        let mut longer = chain();
-        longer.insert(1, node("then", "extract", 1));
-        longer[3].name = "map-3".into();
-        let added = done(chain(), chain());
-        assert_eq!(whys(&added, &longer), [(1, "extract".into(), Why::Added)]);
-        let removed = done(longer.clone(), longer);
-        assert_eq!(whys(&removed, &chain()), [(1, "extract".into(), Why::Removed)]);
-    }
-}
+#[path = "stale_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! Right of way: replays work while no other run is at work, and give way when one begins.
 
 use crate::run::Stop;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -18,6 +19,8 @@ struct Traffic {
     first: u32,
     /// The switches of replays at work.
     replays: Vec<Stop>,
+    /// How often the replays of a pipeline were given up.
+    given_up: HashMap<String, u64>,
 }
 
 /// A run that goes first.
@@ -40,6 +43,16 @@ impl Lane {
             return replay.drain();
         }
         traffic.replays.push(replay);
+    }
+
+    /// The replays of a pipeline are given up: one that made room does not go on.
+    pub(crate) fn give_up(&self, pipeline: &str) {
+        *self.traffic().given_up.entry(pipeline.to_string()).or_default() += 1;
+    }
+
+    /// How often that was.
+    pub(crate) fn given_up(&self, pipeline: &str) -> u64 {
+        self.traffic().given_up.get(pipeline).copied().unwrap_or_default()
     }
 
     /// Returns when no run is at work that goes first.
@@ -65,5 +78,36 @@ impl Drop for First {
         if traffic.first == 0 {
             self.0.clear.notify_waiters();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::stop::Urgency;
+
+    #[tokio::test]
+    async fn a_replay_makes_room_and_waits_until_nobody_else_is_at_work() {
+        let lane = Arc::new(Lane::default());
+        let (replay, late) = (Stop::default(), Stop::default());
+        lane.give_way(replay.clone());
+        assert_eq!(replay.urgency(), Urgency::Go);
+        let (one, two) = (lane.first(), lane.first());
+        assert_eq!(replay.urgency(), Urgency::Drain);
+        lane.give_way(late.clone());
+        assert_eq!(late.urgency(), Urgency::Drain, "another run came first");
+        drop(one);
+        let waiting = tokio::spawn({
+            let lane = Arc::clone(&lane);
+            async move { lane.is_clear().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(two);
+        waiting.await.unwrap();
+        lane.give_way(Stop::default());
+        assert_eq!((lane.given_up("news"), lane.given_up("other")), (0, 0));
+        lane.give_up("news");
+        assert_eq!((lane.given_up("news"), lane.given_up("other")), (1, 0));
     }
 }

@@ -7,7 +7,7 @@ use super::report::Counts;
 use super::trial::Trial;
 use crate::build::{Blueprint, Memory, Node};
 use crate::clock::Nominal;
-use crate::ledger::{NewRun, items, parked, pipelines, runs};
+use crate::ledger::{Done, NewRun, items, parked, pipelines, replays, runs, spliced};
 use crate::mill::Home;
 use crate::{Context, Fingerprint, Result};
 use std::sync::Arc;
@@ -42,6 +42,22 @@ pub(crate) async fn prepare(
     Ok(Prepared { nodes, fingerprints, chain })
 }
 
+impl Prepared {
+    /// The chain of a replay: steps before its entry are not prepared, and stand as the newest run
+    /// found them.
+    async fn behind_last_run(self, scene: &Scene, entry: usize) -> Result<Self> {
+        let name = scene.pipeline.clone();
+        let done = scene.home.ledger().read(move |read| Done::chains(read, &name)).await?;
+        let Some(newest) = done.newest() else { return Ok(self) };
+        let nodes = spliced(newest, &self.nodes, entry);
+        if nodes.len() != self.nodes.len() {
+            return Ok(self); // the chain before the entry is another one now
+        }
+        let (fingerprints, chain) = fingerprints(&nodes);
+        Ok(Self { nodes, fingerprints, chain })
+    }
+}
+
 /// The fingerprint of each step as it is prepared, and that of the whole chain.
 pub(crate) fn fingerprints(nodes: &[Node]) -> (Vec<Fingerprint>, Fingerprint) {
     let of =
@@ -68,22 +84,26 @@ pub(super) async fn begin(
     with: With,
 ) -> Result<(Arc<Live>, u64, bool)> {
     let home = &scene.home;
+    let prepared = match &with.replaying {
+        Some(replaying) => prepared.behind_last_run(scene, replaying.reentry.no).await?,
+        None => prepared,
+    };
     let new = new_run(scene, blueprint, &prepared, options, &with);
     look_back(scene, new.now).await?;
     let (no, chain, plan) =
         (scene.pipeline_no, prepared.chain, serde_json::to_string(&prepared.nodes)?);
-    let replays = new.replay.is_some();
+    let is_replay = new.replay.is_some();
     // A replay has a limit of its own, and takes over nothing.
-    let limit = blueprint.limit.filter(|_| !replays);
+    let limit = blueprint.limit.filter(|_| !is_replay);
     let entries = blueprint.entries_from(new.entry);
     let (run, resumed, carried, given_up) = home
         .ledger()
         .transaction(move |tx| {
             let mut new = new;
             new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
-            let given_up = if new.trial { vec![] } else { runs::unfinished(tx, no, replays)? };
+            let given_up = if new.trial { vec![] } else { runs::unfinished(tx, no, is_replay)? };
             let (run, resumed) = runs::begin(tx, &new)?;
-            let fresh = !resumed && !new.trial && !replays;
+            let fresh = !resumed && !new.trial && !is_replay;
             let carried = if fresh { items::carry(tx, &run, limit)? } else { 0 };
             items::park_strays(tx, run.no, &entries)?;
             Ok((run, resumed, carried, given_up))
@@ -96,7 +116,7 @@ pub(super) async fn begin(
     }
     let run_no = run.no;
     let calls = match &run.report {
-        Some(pulse) if replays && resumed => serde_json::from_value(pulse["calls"].clone())?,
+        Some(pulse) if is_replay && resumed => serde_json::from_value(pulse["calls"].clone())?,
         _ => (0, 0),
     };
     let before = home
@@ -114,6 +134,9 @@ pub(super) async fn begin(
             })
         })
         .await?;
+    if is_replay && resumed {
+        say_superseded(scene, run_no).await?;
+    }
     let with = Beginning {
         run,
         fingerprints: prepared.fingerprints,
@@ -126,6 +149,17 @@ pub(super) async fn begin(
     };
     let live = Live::new(Arc::clone(scene), Arc::clone(blueprint), with);
     Ok((Arc::new(live), carried, resumed))
+}
+
+/// Other runs came first, and what they made is newer.
+async fn say_superseded(scene: &Scene, run_no: i64) -> Result<()> {
+    let count = scene.home.ledger().read(move |read| replays::superseded(read, run_no)).await?;
+    if count > 0 {
+        scene.say(format!(
+            "{count} items were done anew by other runs meanwhile; they stay as those left them"
+        ));
+    }
+    Ok(())
 }
 
 fn new_run(

@@ -14,7 +14,7 @@ use crate::mill::Home;
 use crate::replay::Selection;
 use crate::{Error, Result};
 use chrono::{DateTime, Days, Utc};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::field::Empty;
@@ -387,21 +387,4 @@ async fn halted(live: &Arc<Live>, error: Error) -> Error {
 async fn keep_report(live: &Arc<Live>, state: RunState, report: &RunReport) -> Result<()> {
     let (run_no, now, text) = (live.run.no, live.now_millis(), serde_json::to_string(report)?);
     live.ledger().commit(move |tx| runs::set_state(tx, run_no, state, now, Some(&text))).await
-}
-
-impl OffloadReport {
-    /// The archive is away, and nothing was tried.
-    fn away(root: &Path, why: &str) -> Self {
-        Self {
-            state: "waiting".into(),
-            archive: Some(root.to_string_lossy().into_owned()),
-            note: Some(why.to_string()),
-            ..Self::default()
-        }
-    }
-
-    /// For a pipeline without an archive.
-    pub(crate) fn none() -> Self {
-        Self { state: "none".into(), ..Self::default() }
-    }
 }

@@ -8,17 +8,55 @@ use super::progress::Event;
 use super::reenter::{self, NOTHING, archive_of, no_archive};
 use super::report::RunReport;
 use super::stop::Urgency;
-use crate::Result;
 use crate::build::Job;
-use crate::ledger::pipelines;
+use crate::ledger::{pipelines, runs};
 use crate::mill::Home;
 use crate::replay::{Forecast, Selection};
+use crate::{Error, Result};
 use std::sync::Arc;
 
+fn has_ended() -> Error {
+    Error::halt("the replay was given up")
+        .because("given_up")
+        .help("what models answered is remembered: the same replay begins where that ends")
+}
+
 impl Home {
+    /// Gives up the unfinished replay of a pipeline, at work or not; what models answered stays. Says
+    /// which run it was, if there was one.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub async fn give_up_replay(self: &Arc<Self>, pipeline: &str) -> Result<Option<String>> {
+        self.check_owner()?;
+        self.lane().give_up(pipeline);
+        let _room = self.turn(pipeline).await;
+        let (name, now) = (pipeline.to_string(), self.clock().now().timestamp_millis());
+        let given_up = self.ledger().transaction(move |tx| {
+            let Some(no) = pipelines::known_number(tx, &name)? else { return Ok(vec![]) };
+            let unfinished = runs::unfinished(tx, no, true)?;
+            runs::abandon(tx, no, true, now)?;
+            Ok(unfinished)
+        });
+        Ok(given_up.await?.pop())
+    }
+
     /// Works on archived items again: goes on with the unfinished replay of this selection if there is
     /// one, else begins a new one. It gives way to every other run of this home, and goes on when they
     /// are done; it is published in one transaction, as any run. `None` when there is nothing to do.
+    ///
+    /// ```no_run
+    /// # use tidemill_pipeline::replay::{Only, Selection};
+    /// # use tidemill_pipeline::{Job, Result, mill::Home, run::RunOptions};
+    /// # async fn f(home: std::sync::Arc<Home>, job: Job) -> Result<()> {
+    /// let stale = Selection { only: Only::Stale, ..Selection::of("raw_scrapes") };
+    /// let forecast = home.foresee(&job, stale.clone(), RunOptions::default()).await?;
+    /// if forecast.calls.most < 1000 {
+    ///     home.replay(&job, stale, RunOptions::default()).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`run`](Home::run); when the selection is none, the archive is away, or has not what is
@@ -29,10 +67,14 @@ impl Home {
         selection: Selection,
         options: RunOptions,
     ) -> Result<Option<RunReport>> {
+        let given_up = self.lane().given_up(job.name());
         loop {
             tokio::select! {
                 () = self.lane().is_clear() => {}
                 () = options.stop.reached(Urgency::Drain) => return Err(not_begun()),
+            }
+            if self.lane().given_up(job.name()) != given_up {
+                return Err(has_ended());
             }
             let (stop, _forward) = options.stop.follower();
             self.lane().give_way(stop.clone());

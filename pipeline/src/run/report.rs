@@ -3,6 +3,7 @@
 use super::stats::StepReport;
 use crate::ledger::{OffloadRow, RunState};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// How many items ended where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,5 +132,22 @@ impl Counts {
             waiting: self.waiting + more.waiting,
             parked: self.parked + more.parked,
         }
+    }
+}
+
+impl OffloadReport {
+    /// The archive is away, and nothing was tried.
+    pub(super) fn away(root: &Path, why: &str) -> Self {
+        Self {
+            state: "waiting".into(),
+            archive: Some(root.to_string_lossy().into_owned()),
+            note: Some(why.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// For a pipeline without an archive.
+    pub(crate) fn none() -> Self {
+        Self { state: "none".into(), ..Self::default() }
     }
 }

@@ -43,6 +43,11 @@ pub enum Order {
     Run(RunOrder),
     /// Work on archived items again: only a program that serves does this.
     Replay(ReplayOrder),
+    /// Give up the unfinished replay of a pipeline.
+    EndReplay {
+        /// The pipeline.
+        pipeline: String,
+    },
     /// Take an archive at a place from now on, also where another one was known before.
     Accept {
         /// The archive's folder.
@@ -119,6 +124,10 @@ impl Home {
                 ))
                 .because("home_locked")
                 .help("wait until it is done; or let `serve` own the home: it takes orders"))
+            }
+            Order::EndReplay { pipeline } => {
+                let run = self.give_up_replay(&pipeline).await;
+                run.map(|run| json!({ "run": run }))
             }
             Order::Accept { place, tier } => {
                 self.accept_archive(&tier, &place).await.map(|()| json!({}))

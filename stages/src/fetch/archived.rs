@@ -20,7 +20,8 @@ const COLUMNS: [&str; 6] = ["url", "final_url", "status", "content_type", "captu
 /// address have one capture, and it has the key of the first.
 ///
 /// The columns are `url`, `final_url`, `status` (a number), `content_type`, `captured_at` (RFC
-/// 3339, UTC) and `length` (bytes of the record as it is stored, compressed).
+/// 3339, UTC) and `length` (bytes of the record as it is stored, compressed). Of the first archives,
+/// whose indexes say less, `content_type` lacks its parameters and `final_url` is `null`.
 #[derive(Debug, Default)]
 pub(crate) struct ArchivedPages {
     /// The run that was read last: items are asked for in portions.

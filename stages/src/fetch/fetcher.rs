@@ -28,7 +28,7 @@ pub struct Fetcher {
     client: Client,
     gates: Gates,
     rules: Rules,
-    archivists: Archivists,
+    pub(super) archivists: Archivists,
     tables: OnceCell<()>,
 }
 
@@ -62,7 +62,7 @@ impl Fetcher {
         })
     }
 
-    async fn ensure_tables(&self, cx: &Context) -> Result<()> {
+    pub(super) async fn ensure_tables(&self, cx: &Context) -> Result<()> {
         self.tables.get_or_try_init(|| schema::ensure(cx.ledger())).await.map(|_| ())
     }
 

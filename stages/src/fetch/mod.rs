@@ -6,6 +6,7 @@ mod charset;
 mod client;
 mod fetcher;
 mod gate;
+mod import;
 mod links;
 mod once;
 mod page;
@@ -22,6 +23,7 @@ pub mod sniff;
 
 pub(crate) use archived::ArchivedPages;
 pub(crate) use capture::DATASET;
+pub(crate) use import::Import;
 
 pub use canonical::canonical;
 pub use charset::{Decoded, decode};
