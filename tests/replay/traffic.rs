@@ -1,7 +1,7 @@
 //! Right of way: a replay makes room for every other run, goes on behind it, and outlives its program.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::place::{ASKED, Mill, PAGES, PATIENCE, REPLAY};
+use super::place::{ASKED, Mill, PAGES, REPLAY};
 use super::site::page;
 use crate::support::child::Child;
 use crate::support::fake_web::FakeWeb;
@@ -40,7 +40,7 @@ fn serve(mill: &Mill) -> Child {
 fn held(mill: &Mill) -> Child {
     mill.ollama.hold();
     let replaying = Child::start(mill.place.command(&[&REPLAY[..], &["--json"]].concat()));
-    mill.ollama.wait_for_started(4);
+    mill.ollama.wait_for_started(1);
     replaying
 }
 
@@ -95,7 +95,7 @@ fn a_schedule_fires_beside_a_replay_and_its_run_goes_first() {
     let serving = serve(&mill);
     mill.ollama.hold();
     let replaying = Child::start(mill.place.command(&[&REPLAY[..], &["--json"]].concat()));
-    mill.ollama.wait_for_started(calls + 4);
+    mill.ollama.wait_for_started(calls + 1);
     web.grow(7);
     // It comes every second from now on.
     let more = ["--model", "tiny:latest", "--words", "50", "--delay", "0s", "--every", "1s"];
@@ -164,7 +164,7 @@ fn a_forecast_is_given_while_another_program_owns_the_home_and_changes_nothing()
     mill.whole().is_as_before(&alone, "a forecast");
     assert_eq!((&said["items"], &said["kinds"]["stale"]), (&PAGES.into(), &PAGES.into()), "{said:#}");
     let calls = &said["calls"];
-    assert!(calls["least"].as_u64() > Some(ASKED) && calls["unknown"] == 0, "{calls}");
+    assert!(calls["least"].as_u64() >= Some(ASKED) && calls["unknown"] == 0, "{calls}");
     assert_eq!(mill.ollama.started(), 0);
 
     let serving = serve(&mill);
@@ -178,5 +178,4 @@ fn a_forecast_is_given_while_another_program_owns_the_home_and_changes_nothing()
         assert!(told.contains(part), "`{part}` is not in {told}");
     }
     serving.stop();
-    assert!(PATIENCE.as_secs() > SOON);
 }

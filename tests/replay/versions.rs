@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::world::{FIRST, Recipe, Seen, World, stale_or};
-use chrono::TimeDelta;
 use std::sync::Arc;
 use tidemill_pipeline::replay::Only;
 use tidemill_pipeline::run::{RunOptions, RunReport};
@@ -30,8 +29,8 @@ async fn overtaken(world: &World, through: usize, change: impl Fn()) -> (RunRepo
         };
         tokio::spawn(replay)
     };
-    // Those that were let through, and as many as are asked about at once.
-    world.ollama.wait_for_started(asked + through + 4);
+    // Those that were let through, and one that is held.
+    world.ollama.wait_for_started(asked + through + 1);
     change();
     let nightly = {
         world.next_day();
@@ -82,7 +81,7 @@ async fn all_of_it_after_a_run_that_went_first_leaves_nothing_stale() {
         tokio::spawn(replay)
     };
     let asked = world.ollama.calls();
-    world.ollama.wait_for_started(asked + 4);
+    world.ollama.wait_for_started(asked + 1);
     world.web.grow(10);
     world.next_day();
     let nightly = {
@@ -109,7 +108,7 @@ async fn an_older_page_is_not_brought_back_by_a_replay_that_begins_later() {
     assert_ne!(old.0, new.0);
     let report = world.replay(SHORTER, Only::All).await.unwrap();
     assert_eq!((report.items.done, report.calls_made), (4, 3), "{report:?}");
-    assert_eq!(row(&world, 3), (new.0, report.run.clone()), "the same words, by the newest run");
+    assert_eq!(row(&world, 3), new, "the same words");
     assert_eq!(world.foresee(SHORTER, Only::Stale).await.items, 0);
 }
 
@@ -129,5 +128,4 @@ async fn a_page_that_is_captured_again_as_it_was_is_not_stale() {
     let report = world.replay(SHORTER, Only::Stale).await.unwrap();
     assert_eq!((report.items.done, report.calls_made), (3, 3), "{report:?}");
     assert_eq!(world.foresee(SHORTER, Only::Stale).await.items, 0);
-    assert!(TimeDelta::days(1) > TimeDelta::zero());
 }
