@@ -1,7 +1,7 @@
 //! Captures: records are appended to the run's WARC part, synced in groups, then committed.
 
-use super::schema;
 use super::indexes::indexed;
+use super::schema;
 use crate::warc::{self, Part, Record};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
