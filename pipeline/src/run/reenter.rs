@@ -250,6 +250,7 @@ async fn chosen(
         let mut index = own.reentry.reader.index(on(&own.shelf, run)?, &[])?;
         let places: BTreeMap<u64, u128> = picks.iter().map(|pick| (pick.place, pick.key)).collect();
         index.retain(|item| places.get(&item.place) == Some(&hash(&item.key)));
+        index.sort_unstable_by_key(|item| item.place);
         Ok(index)
     })
     .await
