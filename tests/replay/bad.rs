@@ -33,7 +33,12 @@ fn a_selection_that_can_select_nothing_is_refused() {
     refused(&mill, 2, &logs, &["logs", "raw_scrapes"]);
     let swapped = with(&["--since", "2025-03-04", "--until", "2025-03-02"]);
     refused(&mill, 2, &swapped, &["--since 2025-03-04 is after --until 2025-03-02", "swap"]);
-    refused(&mill, 2, &with(&["--run", "20250302T060000Z-000000"]), &["20250302T060000Z-000000", "runs"]);
+    refused(
+        &mill,
+        2,
+        &with(&["--run", "20250302T060000Z-000000"]),
+        &["20250302T060000Z-000000", "runs"],
+    );
     refused(&mill, 2, &with(&["--where", "colour = 'red'"]), &["colour", "--where"]);
     refused(&mill, 2, &with(&["--where", "1; DROP TABLE digests"]), &["--where"]);
     refused(&mill, 2, &with(&["--limit", "0"]), &["--limit 0"]);
@@ -79,7 +84,8 @@ fn an_archive_that_is_away_foreign_or_none_is_refused() {
     mill.place.run(&["archive", "init", "other"]).code(0);
     let other = at(&mill.place.path("other"));
     let before = mill.whole();
-    let ended = mill.place.run(&[&REPLAY[..], &["--archive", &other, "--dry-run"]].concat()).code(2);
+    let ended =
+        mill.place.run(&[&REPLAY[..], &["--archive", &other, "--dry-run"]].concat()).code(2);
     assert!(ended.stderr.contains("nothing of news"), "{}", ended.stderr);
     mill.whole().is_as_before(&before, "an archive without anything");
 

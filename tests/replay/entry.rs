@@ -39,7 +39,7 @@ async fn what_an_interrupted_replay_has_done_is_not_done_again() {
     assert!((5..12).contains(&stamped) && before < asked + 12, "{stamped} of 12 were begun");
 
     let said = world.foresee(now, Only::Stale).await;
-    assert!(said.through >= 5 && said.items + said.through == 12, "{said:?}");
+    assert!(said.through > 0 && said.items + said.through == 12, "{said:?}");
     let job = world.job(now, &seen);
     let report = world.home.replay(&job, stale_or(Only::Stale), RunOptions::default()).await;
     let report = report.unwrap().unwrap();

@@ -57,9 +57,8 @@ async fn who_reads_meanwhile_sees_the_former_rows_or_the_new_ones() {
     world.ollama.release(4);
     let replaying = {
         let (home, job) = (Arc::clone(&world.home), world.job(SHORTER, &Seen::default()));
-        let replay = async move {
-            home.replay(&job, stale_or(Only::Stale), RunOptions::default()).await
-        };
+        let replay =
+            async move { home.replay(&job, stale_or(Only::Stale), RunOptions::default()).await };
         tokio::spawn(replay)
     };
     world.ollama.wait_for_calls(calls + 4);
@@ -82,7 +81,11 @@ async fn a_replay_is_taken_back_byte_by_byte_and_its_answers_stay() {
     let report = world.replay(SHORTER, Only::Stale).await.unwrap();
     let (after, calls) = (world.rows(ROWS), world.ollama.started());
     let back = world.roll_back(&report.run).await.unwrap();
-    assert_eq!((&back["restored"], &back["removed"]), (&8.into(), &0.into()), "all but the page that needed no model: {back}");
+    assert_eq!(
+        (&back["restored"], &back["removed"]),
+        (&8.into(), &0.into()),
+        "all but the page that needed no model: {back}"
+    );
     assert_eq!(world.rows(ROWS), before, "every column of every row");
     assert_eq!(world.rows(MEMORY), memory);
 

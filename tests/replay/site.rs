@@ -10,9 +10,10 @@ pub(super) fn seed(web: &FakeWeb) -> String {
 /// A page of about so many words, other ones for each name.
 pub(super) fn page(name: &str, words: usize) -> String {
     const WORDS: [&str; 29] = [
-        "harbour", "ledger", "miller", "turns", "slowly", "under", "grey", "water", "while", "seven",
-        "barges", "carry", "flour", "towards", "northern", "villages", "nobody", "counts", "sacks",
-        "before", "evening", "bells", "answer", "across", "quiet", "marshes", "and", "geese", "rest",
+        "harbour", "ledger", "miller", "turns", "slowly", "under", "grey", "water", "while",
+        "seven", "barges", "carry", "flour", "towards", "northern", "villages", "nobody", "counts",
+        "sacks", "before", "evening", "bells", "answer", "across", "quiet", "marshes", "and",
+        "geese", "rest",
     ];
     let mut number = name.bytes().map(usize::from).sum::<usize>() * 31;
     let mut text = String::new();
@@ -25,10 +26,16 @@ pub(super) fn page(name: &str, words: usize) -> String {
             _ => " ",
         };
     }
+    let title = title(name);
     format!(
-        "<!doctype html><html lang=\"en\"><head><title>About the {name}</title></head><body><main>\
-         <article><h1>About the {name}</h1><p>{text}.</p></article></main></body></html>"
+        "<!doctype html><html lang=\"en\"><head><title>{title}</title></head><body><main>\
+         <article><h1>{title}</h1>\n<p>{text}.</p></article></main></body></html>"
     )
+}
+
+/// The title of a page of its own.
+pub(super) fn title(name: &str) -> String {
+    format!("About the {name}")
 }
 
 /// The path of a page of its own, listed in the sitemap.

@@ -24,9 +24,8 @@ async fn overtaken(world: &World, through: usize, change: impl Fn()) -> (RunRepo
     world.ollama.release(through);
     let replaying = {
         let (home, job) = (Arc::clone(&world.home), world.job(SHORTER, &Seen::default()));
-        let replay = async move {
-            home.replay(&job, stale_or(Only::Stale), RunOptions::default()).await
-        };
+        let replay =
+            async move { home.replay(&job, stale_or(Only::Stale), RunOptions::default()).await };
         tokio::spawn(replay)
     };
     // Those that were let through, and one that is held.
