@@ -1,7 +1,7 @@
 //! Bad input: what cannot be replayed is refused with a clear word, and nothing is other than before.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use super::place::{Mill, REPLAY};
+use super::place::{Mill, NOW, REPLAY};
 use crate::support::child::Child;
 use crate::support::program::{Place, files_like};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ fn an_archive_that_is_away_foreign_or_none_is_refused() {
     // Away: what the home knows as its archive is an empty folder now.
     let (root, away) = (mill.place.archive(), mill.place.path("unplugged"));
     mill.replay();
-    mill.remember(70);
+    mill.remember(130);
     mill.ollama.settle();
     let asked = mill.ollama.started();
     let before = mill.whole();
@@ -123,7 +123,7 @@ fn a_home_in_use_by_a_program_that_takes_no_orders_is_refused() {
     let mill = Mill::stale();
     mill.ollama.hold();
     // One that runs something by hand neither serves nor replays.
-    mill.remember(50);
+    mill.remember(NOW);
     let web = crate::support::fake_web::FakeWeb::start().site(1);
     let url = web.url("/articles/1");
     let words = ["digest", &url, "--name", "one", "--delay", "0s", "--model", "tiny:latest"];

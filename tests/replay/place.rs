@@ -22,6 +22,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Replays what is stale of the raw pages.
 pub(super) const REPLAY: [&str; 6] = ["replay", NEWS, "--from", "raw_scrapes", "--only", "stale"];
 
+/// Words that the pipeline wants now: so many that pieces of the long page are asked about anew, too.
+pub(super) const NOW: u32 = 120;
+
 /// Pages in the template: all of them, and those that are asked for in one call or more.
 pub(super) const PAGES: u64 = 10;
 pub(super) const ASKED: u64 = 9;
@@ -78,10 +81,10 @@ impl Mill {
         mill
     }
 
-    /// A copy whose pipeline wants shorter summaries than the archive's.
+    /// A copy whose pipeline wants longer summaries than the archive's.
     pub(super) fn stale() -> Self {
         let mill = Self::same();
-        mill.remember(50);
+        mill.remember(NOW);
         mill
     }
 
@@ -92,7 +95,7 @@ impl Mill {
         let mill = Self { place, ollama, seed: seed(&web), web: Some(web) };
         mill.remember(FIRST.words);
         mill.place.run(&["run", NEWS]).code(0);
-        mill.remember(50);
+        mill.remember(NOW);
         mill
     }
 
@@ -279,8 +282,8 @@ fn content(file: &Path) -> Vec<String> {
         Some("parquet") => parquet(file, &["_key", "summary", "method"]),
         Some("html") => {
             let text = std::fs::read_to_string(file).unwrap();
-            let said = text.split("<article").skip(1).map(ToOwned::to_owned);
-            said.collect()
+            let articles = text.split("<article").skip(1);
+            articles.filter_map(|one| one.split("</article>").next()).map(str::to_owned).collect()
         }
         _ => vec![],
     }

@@ -102,7 +102,7 @@ fn a_schedule_fires_beside_a_replay_and_its_run_goes_first() {
     mill.ollama.wait_for_started(calls + 1);
     web.grow(7);
     // It comes every second from now on.
-    let more = ["--model", "tiny:latest", "--words", "50", "--delay", "0s", "--every", "1s"];
+    let more = ["--model", "tiny:latest", "--words", "120", "--delay", "0s", "--every", "1s"];
     mill.place.run(&[&["digest", &mill.seed, "--name", "news"], &more[..]].concat()).code(0);
     let fired = "SELECT CAST(count(*) > 0 AS TEXT) FROM tm_firings WHERE decision = 'fired'";
     mill.until(fired, "1");
