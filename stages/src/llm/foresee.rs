@@ -6,9 +6,8 @@ use super::prompt::{About, Ask, system, user};
 use serde::{Deserialize, Serialize};
 use tidemill_pipeline::replay::{Cost, Foreseen};
 
-/// By what the estimate of a prompt's tokens may be off, once the tokenizer is known a little.
-const LEAST_FACTOR: f64 = 0.3;
-const MOST_FACTOR: f64 = 1.5;
+/// Tokens by [`weigh`] of a tokenizer that nobody has met: as far as the budget believes in any.
+const ANY_FACTOR: (f64, f64) = (0.3, 4.0);
 
 /// The fence around a page has 32 digits of a hash, which weigh between a third and two thirds each.
 const FENCE: f64 = 32.0 / 3.0;
@@ -54,7 +53,8 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
         pieces: 1,
         context,
     };
-    let (high, low) = (need(frame + FENCE, MOST_FACTOR), need(frame - 2.0 * FENCE, LEAST_FACTOR));
+    let (fewest, most) = factors(past, &measure, frame);
+    let (high, low) = (need(frame + FENCE, most), need(frame - 2.0 * FENCE, fewest));
     if need(frame + FENCE, 1.0).is_small() || fits(&high) {
         return Foreseen::exactly(1, tokens);
     }
@@ -68,6 +68,18 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
     let most = pieces(&high).or_else(|| pieces(&need(frame + FENCE, 1.0)));
     let most = most.map(|n| (4.0 * n) as u32 + 2);
     Foreseen { least, most, tokens }
+}
+
+/// Between which factors the budget will plan. It begins with 1; what the last answers took tells of
+/// the tokenizer, and another model's is seldom twice as fine.
+fn factors(past: &Cost, measure: &Measure, frame: f64) -> (f64, f64) {
+    if past.prompt_tokens == 0 || past.calls == 0 {
+        return ANY_FACTOR;
+    }
+    let weight = measure.body + frame * f64::from(past.calls);
+    let seen = past.prompt_tokens as f64 / weight;
+    let (fewest, most) = ANY_FACTOR;
+    ((seen / 2.0).clamp(fewest, 1.0), (seen * 2.0).clamp(1.0, most))
 }
 
 fn fits(need: &Need) -> bool {
@@ -110,8 +122,11 @@ mod tests {
         let small = foreseen(Some(&past(400, 700.0)), 80, 4096);
         assert_eq!((small.least, small.most), (1, Some(1)));
         assert!(small.tokens > 300, "{small:?}");
-        let medium = foreseen(Some(&past(6000, 9000.0)), 80, 32_768);
+        let counted = Cost { calls: 1, prompt_tokens: 4000, ..past(6000, 9000.0) };
+        let medium = foreseen(Some(&counted), 80, 32_768);
         assert_eq!((medium.least, medium.most), (1, Some(1)));
+        let by_guess = foreseen(Some(&past(6000, 9000.0)), 80, 32_768);
+        assert!(by_guess.least == 1 && by_guess.most > Some(1), "{by_guess:?}");
     }
 
     #[test]
