@@ -25,7 +25,7 @@ fn refused(mill: &Mill, code: i32, words: &[&str], says: &[&str]) {
 
 #[test]
 fn a_selection_that_can_select_nothing_is_refused() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let with = |more: &[&'static str]| [&REPLAY[..], more].concat();
     let missing = ["replay", "news", "--from", "raw_pages"];
     refused(&mill, 2, &missing, &["raw_pages", "raw_scrapes"]);
@@ -62,7 +62,7 @@ fn a_home_that_is_not_there_is_not_made() {
 
 #[test]
 fn dates_without_anything_are_nothing_to_replay() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let before = mill.whole();
     let words = [&REPLAY[..], &["--since", "2030-01-01"]].concat();
     let said = mill.place.json(0, &[&words[..], &["--dry-run"]].concat());
@@ -73,7 +73,7 @@ fn dates_without_anything_are_nothing_to_replay() {
 
 #[test]
 fn an_archive_that_is_away_foreign_or_none_is_refused() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let elsewhere = mill.place.path("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
     let at = |place: &Path| place.to_str().unwrap().to_owned();
@@ -120,7 +120,7 @@ fn an_archive_that_is_away_foreign_or_none_is_refused() {
 
 #[test]
 fn a_home_in_use_by_a_program_that_takes_no_orders_is_refused() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     mill.ollama.hold();
     // One that runs something by hand neither serves nor replays.
     mill.remember(NOW);
@@ -143,7 +143,7 @@ fn first_day(mill: &Mill, ending: &str) -> PathBuf {
 
 #[test]
 fn a_manifest_that_lies_is_refused_by_its_name() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let warc = first_day(&mill, ".warc.gz");
     let bytes = std::fs::read(&warc).unwrap();
     let name = "part-0000.warc.gz";
@@ -168,7 +168,7 @@ fn a_manifest_that_lies_is_refused_by_its_name() {
 
 #[test]
 fn a_file_that_is_torn_is_refused_though_its_manifest_fits() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let warc = first_day(&mill, ".warc.gz");
     let bytes = std::fs::read(&warc).unwrap();
     std::fs::write(&warc, &bytes[..bytes.len() - 200]).unwrap();

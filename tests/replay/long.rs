@@ -1,8 +1,11 @@
-//! The long set: dozens of kills of one replay after the other, at random places and at every point.
+//! The long set: dozens of kills of one replay at random moments, and a replay for each crash point.
+//!
+//! `cargo test --test promises -- --ignored replay::long --nocapture`
 
-use super::kill::{WORKERS, dies, like_an_unbroken_one, points};
+use super::kill::{WORKERS, killed_at, like_an_unbroken_one, points};
 use super::place::{Mill, REPLAY};
 use crate::support::child::Child;
+use crate::support::program::two_at_a_time;
 use std::time::Duration;
 
 /// Other numbers in this variable are other kills.
@@ -34,12 +37,10 @@ fn dozens_of_kills_of_one_replay_lose_and_double_nothing() {
 
 #[test]
 #[ignore = "minutes; run it with --nocapture"]
-fn killed_once_at_each_point_in_a_row_one_replay_ends_like_an_unbroken_one() {
-    let mill = Mill::stale();
-    let kills = points().map(|point| dies(&mill, point)).count();
-    mill.place.run(&REPLAY).code(0);
-    like_an_unbroken_one(&mill, kills * WORKERS, "every point");
-    eprintln!("{kills} kills of one replay, one at each point");
+fn killed_at_early_and_later_passes_of_each_point_each_replay_ends_like_an_unbroken_one() {
+    let later = [("ledger.committed", 7), ("call.journaled", 9), ("ship.renamed", 2)];
+    let later = later.into_iter().chain([("ship.copied", 4), ("offload.parcel", 3)]);
+    two_at_a_time(points().map(|point| (point, 1)).chain(later), killed_at);
 }
 
 /// Kills the replay soon after it has begun, at any moment. False when it went through before.

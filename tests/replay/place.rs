@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// How long something may take that must happen; only a hang takes so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +31,7 @@ pub(super) const ASKED: u64 = 9;
 /// The home that the others are copies of, and its site, which goes on living.
 struct Template {
     web: FakeWeb,
-    folder: TempDir,
+    place: Place,
 }
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
@@ -55,7 +54,10 @@ async fn three_days() -> Template {
     let last = world.day(FIRST).await;
     assert_eq!((last.items.done, last.items.parked), (2, 0), "{last:?}");
     let (web, _, folder) = world.leave();
-    Template { web, folder }
+    let place = Place::new();
+    copy(&folder.path().join("home"), &place.home());
+    remember(&place, &seed(&web), NOW);
+    Template { web, place }
 }
 
 /// A copy of the template, with a model server of its own.
@@ -69,22 +71,19 @@ pub(super) struct Mill {
 }
 
 impl Mill {
-    /// A copy whose pipeline still wants what the archive has.
-    pub(super) fn same() -> Self {
-        let ollama = FakeOllama::start();
-        let place = Place::new().with_ollama(&ollama.url());
-        copy(&TEMPLATE.folder.path().join("home"), &place.home());
-        let mill = Self { place, ollama, seed: seed(&TEMPLATE.web), web: None };
-        mill.remember(FIRST.words);
-        // Archive and model have other addresses than those of the template: once it has met them.
-        mill.place.run(&["replay", NEWS, "--from", "raw_scrapes"]).code(0);
-        mill
-    }
-
     /// A copy whose pipeline wants longer summaries than the archive's.
     pub(super) fn stale() -> Self {
-        let mill = Self::same();
-        mill.remember(NOW);
+        let ollama = FakeOllama::start();
+        let place = Place::new().with_ollama(&ollama.url());
+        copy(&TEMPLATE.place.home(), &place.home());
+        Self { place, ollama, seed: seed(&TEMPLATE.web), web: None }
+    }
+
+    /// As [`stale`](Mill::stale), after it has met its archive and its model, which have other
+    /// addresses than those of the template.
+    pub(super) fn settled() -> Self {
+        let mill = Self::stale();
+        mill.place.run(&["replay", NEWS, "--from", "raw_scrapes"]).code(0);
         mill
     }
 
@@ -101,9 +100,7 @@ impl Mill {
 
     /// Lets the home remember the pipeline with so many words, for no day that comes soon.
     pub(super) fn remember(&self, words: u32) {
-        let words = words.to_string();
-        let more = ["--model", TINY, "--words", &words, "--delay", "0s", "--cron", "0 0 29 2 *"];
-        self.place.run(&[&["digest", &self.seed, "--name", NEWS], &more[..]].concat()).code(0);
+        remember(&self.place, &self.seed, words);
     }
 
     /// Starts a command that dies at a crash point.
@@ -181,6 +178,12 @@ impl Mill {
         }
         found
     }
+}
+
+fn remember(place: &Place, seed: &str, words: u32) {
+    let words = words.to_string();
+    let more = ["--model", TINY, "--words", &words, "--delay", "0s", "--cron", "0 0 29 2 *"];
+    place.run(&[&["digest", seed, "--name", NEWS], &more[..]].concat()).code(0);
 }
 
 /// What must be empty once everything is through.
@@ -304,7 +307,8 @@ pub(super) fn parquet(file: &Path, columns: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_template_is_what_the_program_would_have_made() {
-    let mill = Mill::same();
+    let mill = Mill::stale();
+    mill.remember(FIRST.words);
     let said = mill.place.json(0, &[&REPLAY[..], &["--dry-run"]].concat());
     assert_eq!((&said["items"], &said["kinds"]["fresh"]), (&0.into(), &PAGES.into()), "{said:#}");
     assert_eq!(mill.place.count("SELECT count(*) FROM digests"), PAGES as i64);

@@ -164,7 +164,7 @@ fn a_replay_that_a_person_interrupts_goes_on_with_the_same_command_only() {
 
 #[test]
 fn a_forecast_is_given_while_another_program_owns_the_home_and_changes_nothing() {
-    let mill = Mill::stale();
+    let mill = Mill::settled();
     let words = [&REPLAY[..], &["--dry-run"]].concat();
     let alone = mill.whole();
     let said = mill.place.json(0, &words);
