@@ -39,4 +39,5 @@ pub mod prelude {
     pub use tidemill_stages::fetch::{Fetch, Link, Page};
     pub use tidemill_stages::llm::{Ollama, Summarise, Summary};
     pub use tidemill_stages::sqlite::Table;
+    pub use tidemill_stages::warc::Warc;
 }

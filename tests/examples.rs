@@ -4,6 +4,7 @@ use crate::support::fake_web::FakeWeb;
 use crate::support::program::files_like;
 use std::sync::Arc;
 use tidemill::pipeline::mill::{Home, HomeOptions};
+use tidemill::pipeline::replay::{Only, Selection};
 use tidemill::pipeline::run::{RunOptions, RunReport};
 use tidemill::prelude::Job;
 
@@ -19,6 +20,9 @@ mod own_sink;
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/own_stage.rs"]
 mod own_stage;
+#[expect(dead_code, reason = "its `main` is not called here")]
+#[path = "../examples/replay.rs"]
+mod replay;
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/scheduled.rs"]
 mod scheduled;
@@ -82,6 +86,25 @@ async fn own_sink_leaves_its_list_in_the_archive() {
     let [list] = lists.as_slice() else { panic!("{lists:?}") };
     let text = std::fs::read_to_string(list).unwrap();
     assert_eq!(text.lines().filter(|line| line.contains("/articles/")).count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_makes_longer_summaries_and_fetches_nothing() {
+    let (web, folder) = (FakeWeb::start().site(2), tempfile::tempdir().unwrap());
+    let site = web.url("/");
+    let home = Arc::new(Home::open(folder.path(), HomeOptions::owner()).unwrap());
+    let first = home.run(&replay::shorts(&site, 10), RunOptions::default()).await.unwrap();
+    let hits = || web.hits("/") + web.hits("/articles/1") + web.hits("/articles/2");
+    let (asked, words) = (hits(), "SELECT sum(words) FROM shorts");
+    let few = count(&folder, words);
+    let (longer, stale) = (replay::shorts(&site, 40), Selection::of("raw_scrapes"));
+    let stale = Selection { only: Only::Stale, ..stale };
+    let again = || home.replay(&longer, stale.clone(), RunOptions::default());
+    let report = again().await.unwrap().unwrap();
+    assert_eq!(report.items.done, first.items.done);
+    assert!(count(&folder, words) > few);
+    assert_eq!(hits(), asked, "a page was fetched");
+    assert!(again().await.unwrap().is_none(), "nothing is stale any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

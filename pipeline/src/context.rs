@@ -2,15 +2,17 @@
 
 use crate::clock::Clock;
 use crate::ledger::{Choices, Ledger, RunRow, calls, items, memory, offloads};
+use crate::replay::Cost;
 use crate::run::live::{Live, Scene};
+use crate::run::reenter;
 use crate::{Blob, Error, Fingerprint, Result, crash};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a step may ask of the engine: time, memory, folders, and who it is working for.
@@ -28,6 +30,7 @@ pub(crate) struct At {
     pub(crate) key: Arc<str>,
     pub(crate) attempt: u32,
     signs: Signs,
+    cost: Arc<Mutex<Cost>>,
 }
 
 /// The signs of life that a step gives while it works on an item: each call of the context is one.
@@ -65,12 +68,41 @@ impl Context {
     }
 
     pub(crate) fn of_item(live: &Arc<Live>, seq: u64, key: &Arc<str>, attempt: u32) -> Self {
-        let at = At { seq, key: Arc::clone(key), attempt, signs: Signs::default() };
+        let (signs, cost) = (Signs::default(), Arc::default());
+        let at = At { seq, key: Arc::clone(key), attempt, signs, cost };
         Self { at: Some(at), ..Self::of_run(live) }
     }
 
     pub(crate) fn signs(&self) -> Signs {
         self.at.as_ref().map(|at| at.signs.clone()).unwrap_or_default()
+    }
+
+    /// What was said of the costs of this item.
+    pub(crate) fn cost(&self) -> Cost {
+        let cost =
+            self.at.as_ref().map(|at| at.cost.lock().unwrap_or_else(PoisonError::into_inner));
+        cost.map(|cost| cost.clone()).unwrap_or_default()
+    }
+
+    fn costs(&self, change: impl FnOnce(&mut Cost)) {
+        if let Some(at) = &self.at {
+            change(&mut at.cost.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Says how many tokens an answer for this item took; they are added up and remembered by key,
+    /// so that it can be foreseen what the same would cost again.
+    pub fn spent(&self, prompt_tokens: u64, output_tokens: u64) {
+        self.costs(|cost| {
+            cost.prompt_tokens += prompt_tokens;
+            cost.output_tokens += output_tokens;
+        });
+    }
+
+    /// Says what the step tells its calls from (a length, say), in a form of its own:
+    /// [`Step::foresee`](crate::Step::foresee) gets it back.
+    pub fn measured(&self, measure: serde_json::Value) {
+        self.costs(|cost| cost.measure = Some(measure));
     }
 
     /// Says that the work on the item goes on; work that gives no sign of life for an hour is taken
@@ -218,6 +250,7 @@ impl Context {
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
         let (answer, made) = self.journaled(key, call).await?;
+        self.costs(|cost| cost.calls += 1);
         let counter = if made { &self.scene.calls_made } else { &self.scene.calls_remembered };
         counter.fetch_add(1, Relaxed);
         Ok(answer)
@@ -278,6 +311,9 @@ impl Context {
     /// # Errors
     /// When the ledger refuses.
     pub async fn choose(&self, name: &str, value: &str) -> Result<()> {
+        if self.scene.looks {
+            return Ok(());
+        }
         let (no, name, value) = (self.scene.pipeline_no, name.to_string(), value.to_string());
         self.ledger().commit(move |tx| Choices::set(tx, no, &name, &value)).await
     }
@@ -327,6 +363,10 @@ impl Context {
     /// # Errors
     /// With the verdict *wait* when the archive that holds it is away; *park* when it is nowhere.
     pub async fn read_blob(&self, blob: &Blob) -> Result<Vec<u8>> {
-        self.scene.home.read_blob(blob).await
+        let replaying = self.live.as_ref().and_then(|live| live.replaying.as_ref());
+        match replaying.and_then(|replaying| replaying.place_of(blob)) {
+            Some(place) => reenter::read_blob(place, blob).await,
+            None => self.scene.home.read_blob(blob).await,
+        }
     }
 }

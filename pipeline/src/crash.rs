@@ -76,6 +76,7 @@ pub const POINTS: &[&str] = &[
     "ship.copied",
     "ship.renamed",
     "ship.manifest",
+    "offload.parcel",
     "offload.shipped",
     "offload.committed",
     "offload.retiring",

@@ -1,5 +1,6 @@
 //! Steps and stages: what may stand behind `.then(..)`.
 
+use crate::replay::{Cost, Foreseen};
 use crate::{Context, Fingerprint, Item, Replay, Result};
 use std::future::Future;
 use std::sync::Arc;
@@ -38,6 +39,16 @@ pub trait Step: Send + Sync + 'static {
     /// `raw_scrapes`: a place at which a pipeline can be entered again.
     fn fills(&self) -> Option<&str> {
         None
+    }
+
+    /// What an answer would cost now for an item whose last one cost `past`; called when the step is
+    /// prepared. A step that asks a model says of an item that it never had that nobody can know.
+    ///
+    /// By default as much as last time, and nothing for an item that it never had.
+    fn foresee(&self, past: Option<&Cost>) -> Foreseen {
+        let same =
+            |past: &Cost| Foreseen::exactly(past.calls, past.prompt_tokens + past.output_tokens);
+        past.map_or_else(Foreseen::default, same)
     }
 
     /// How many items are worked on at once unless `.workers(n)` says otherwise.

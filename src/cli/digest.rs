@@ -104,6 +104,11 @@ pub(super) async fn run(flags: &Flags, args: &Args) -> Result<Outcome> {
     let planned = Planned::by_hand(job);
     let home = home::own(flags, &home::place(flags, None)?)?;
     run_verb::where_am_i(flags, &home, &planned.job, None).await?;
+    // So that `replay` knows the words and the model. No addresses: there may be a key in one.
+    let body = serde_json::to_value(DigestOptions { seeds: vec![], from: None, ..options })?;
+    let kept =
+        JobRow { pipeline: args.name.clone(), kind: digest::KIND.into(), body, archive: None };
+    home.ledger().commit(move |tx| kept.keep_by_hand(tx)).await?;
     let (outcome, report) = drive::drive(flags, &home, &planned, None, &args.how).await?;
     if report.items.done > 0 {
         out::line(

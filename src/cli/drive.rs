@@ -34,7 +34,19 @@ pub(super) async fn drive(
     bar.end();
     signals.abort();
     let report = result?;
-    print(flags, home, &planned.job, &report)?;
+    let outcome = tell(flags, home, &planned.job, &report, how)?;
+    Ok((outcome, report))
+}
+
+/// Prints the report of a run, and says how the program ends.
+pub(super) fn tell(
+    flags: &Flags,
+    home: &Home,
+    job: &Job,
+    report: &RunReport,
+    how: &RunFlags,
+) -> Result<Outcome> {
+    print(flags, home, job, report)?;
     let waits = report.offload.state == "waiting";
     if waits && let Some(note) = &report.offload.note {
         out::wrong(format!("warning: the files wait on scratch: {note}"));
@@ -44,7 +56,7 @@ pub(super) async fn drive(
         out::wrong(format!("{count} set aside in run {}: see `parked`", report.run));
     }
     let aside = report.items.parked > 0 || (how.strict_archive && waits);
-    Ok((if aside { Outcome::Parked } else { Outcome::Done }, report))
+    Ok(if aside { Outcome::Parked } else { Outcome::Done })
 }
 
 /// What a run is begun with on the command line, and the task that watches for signals.

@@ -57,6 +57,18 @@ pub(super) fn peek(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
     open(flags, &place(flags, mill)?, HomeOptions::default())
 }
 
+/// As [`peek`], for verbs that change the mill later: a ledger of an earlier version is brought up to
+/// date first.
+pub(super) fn renewed(flags: &Flags, mill: Option<&Mill>) -> Result<Arc<Home>> {
+    match peek(flags, mill) {
+        Err(error) if error.reason() == "ledger_version" => {
+            drop(own(flags, &place(flags, mill)?)?);
+            peek(flags, mill)
+        }
+        seen => seen,
+    }
+}
+
 /// Refuses the name of a pipeline that neither the code nor the home knows.
 pub(super) async fn known(flags: &Flags, mill: Option<&Mill>, name: Option<&str>) -> Result<()> {
     let Some(name) = name else { return Ok(()) };

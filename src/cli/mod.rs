@@ -21,6 +21,7 @@ mod plan;
 mod progress;
 mod prune;
 mod read;
+mod replay;
 mod rollback;
 mod run;
 mod run_log;

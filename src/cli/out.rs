@@ -111,6 +111,15 @@ pub(super) fn bytes(n: u64) -> String {
     if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
+/// A large number for people: `950`, `12 400`, `3.1 million`.
+pub(super) fn thousands(n: u64) -> String {
+    match n {
+        n if n < 1000 => n.to_string(),
+        n if n < 1_000_000 => format!("{} {:03}", n / 1000, n % 1000),
+        n => format!("{:.1} million", n as f64 / 1e6),
+    }
+}
+
 /// `1 item`, `2 items`.
 pub(super) fn count(n: u64, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }

@@ -4,6 +4,7 @@
 use super::flags::{Flags, RunFlags};
 use super::{drive, home, order, out};
 use crate::{Outcome, digest};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use tidemill_pipeline::mill::{Home, Planned};
@@ -55,7 +56,7 @@ async fn chosen(
         return Ok(mill.find(args.pipeline.as_deref())?.job.name().to_string());
     }
     // A home that is not there remembers nothing, and is not made to find that out.
-    let names = match home::peek(flags, mill) {
+    let names = match home::renewed(flags, mill) {
         Ok(home) => roster.names(&home).await?,
         Err(error) if error.reason() == "home_missing" => vec![],
         Err(error) => return Err(error),
@@ -99,9 +100,14 @@ async fn ask(
     let archive = flags.archive.as_deref().map(std::path::absolute).transpose()?;
     let keep_going = args.how.keep_going;
     let order = Order::Run(RunOrder { pipeline, at: args.at.clone(), keep_going, archive });
-    let Some(report) = order::ask(flags, place, &order, &locked).await? else {
-        return Err(locked);
-    };
+    match order::ask(flags, place, &order, &locked).await? {
+        Some(report) => answered(flags, &report, &args.how),
+        None => Err(locked),
+    }
+}
+
+/// Says what the owner's run came to.
+pub(super) fn answered(flags: &Flags, report: &Value, how: &RunFlags) -> Result<Outcome> {
     let items = |name: &str| report["items"][name].as_u64().unwrap_or(0);
     let waits = report["offload"]["state"] == "waiting";
     out::line(
@@ -118,8 +124,8 @@ async fn ask(
     if let (true, Some(note)) = (waits, report["offload"]["note"].as_str()) {
         out::wrong(format!("warning: the files wait on scratch: {note}"));
     }
-    out::json(flags, &report)?;
-    let aside = items("parked") > 0 || (args.how.strict_archive && waits);
+    out::json(flags, report)?;
+    let aside = items("parked") > 0 || (how.strict_archive && waits);
     Ok(if aside { Outcome::Parked } else { Outcome::Done })
 }
 

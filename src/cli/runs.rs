@@ -108,6 +108,9 @@ fn print(flags: &Flags, home: &Home, run: &RunRow, files: &[OffloadRow]) {
         if run.attempt > 1 { format!(" · attempt {}", run.attempt) } else { String::new() };
     let state = shown::state(run.state);
     line(format!("run     {} · {} · {state}{attempt}", run.id, run.pipeline));
+    if let Some(replay) = &run.replay {
+        line(format!("replay  {replay}"));
+    }
     let took = out::span(shown::took(run, &told, home.clock().now()) as f64);
     let begun = out::moment(run.started_at, home.zone());
     line(format!("begun   {begun}, took {took}, filed under dt={}", run.dt));

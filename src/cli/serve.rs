@@ -39,7 +39,7 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
     }
     if mill.is_none() {
         // A slip in its name, or a disk that is away, must not make one.
-        home::peek(flags, mill).map_err(no_home)?;
+        home::renewed(flags, mill).map_err(no_home)?;
     }
     let home = home::own(flags, &home::place(flags, mill)?)?;
     say(flags, format!("home {}", home.root().display()));

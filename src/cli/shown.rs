@@ -117,7 +117,9 @@ pub(super) fn list(runs: &[RunRow], now: DateTime<Utc>) -> Vec<String> {
             n => format!(" · attempt {n}"),
         };
         let took = out::span(took(run, &told, now) as f64);
-        [pipeline, state(run.state).to_string(), took, counts(&told.items) + &attempt]
+        let replay = run.replay.as_ref();
+        let replay = replay.map_or(String::new(), |replay| format!(" · replay {replay}"));
+        [pipeline, state(run.state).to_string(), took, counts(&told.items) + &attempt + &replay]
     };
     let rows: Vec<_> = runs.iter().map(|run| (&run.id, cells(run))).collect();
     let wide = |cell: usize| rows.iter().map(|(_, row)| row[cell].chars().count()).max();

@@ -4,7 +4,7 @@ use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
     archive, demo, digest, doctor, extract, log, new, notify, out, parked, plan, prune, read,
-    rollback, run, runs, schedule, serve, service, status, trial, verify,
+    replay, rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -40,6 +40,7 @@ pub fn of_mill(mill: Mill) -> Outcome {
 async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result<Outcome> {
     match verb {
         MillVerb::Run(args) => run::run(flags, &args, mill).await,
+        MillVerb::Replay(args) => replay::run(flags, &args, mill).await,
         MillVerb::Serve(args) => serve::run(flags, &args, mill).await,
         MillVerb::Schedule(args) => schedule::run(flags, &args, mill).await,
         MillVerb::Try(args) => trial::run(flags, &args, mill).await,

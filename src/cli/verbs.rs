@@ -2,8 +2,8 @@
 
 use super::flags::Flags;
 use super::{
-    archive, demo, digest, doctor, extract, new, notify, parked, plan, prune, read, rollback, run,
-    runs, schedule, serve, service, status, trial, verify,
+    archive, demo, digest, doctor, extract, new, notify, parked, plan, prune, read, replay,
+    rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -51,6 +51,13 @@ pub(super) enum MillVerb {
     /// Run a pipeline now, or go on with its unfinished run
     #[command(after_help = "Example:  tidemill run news --archive /mnt/nas/mill")]
     Run(run::Args),
+    /// Let archived items go through their pipeline once more: with a better model or prompt
+    #[command(
+        after_help = "Pages are read from the archive, never fetched. It makes room for every other run, goes on\n\
+                            after a kill, and is published at once; `rollback` takes it back.\n\n\
+                            Example:  tidemill replay news --from raw_scrapes --only stale --dry-run"
+    )]
+    Replay(replay::Args),
     /// Take one item through a pipeline and show what each step makes of it; nothing is published
     #[command(
         after_help = "A file is served on loopback for the moment, so that it has an address.\n\

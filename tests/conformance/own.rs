@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tidemill::prelude::{
     Crawl, Extract, Feed, Fetch, HtmlPage, Link, Links, Page, Result, Select, Summarise, Table,
+    Warc,
 };
 use tidemill_pipeline::testing::{
     FileSinkSuite, LedgerSinkSuite, Lines, Rig, SourceSuite, StageSuite,
@@ -33,6 +34,23 @@ async fn a_crawl_is_a_good_source() -> Result<()> {
     let (rig, web) = (Rig::new()?, FakeWeb::start().site(6));
     let crawl = || Crawl::site(web.url("/")).delay(Duration::ZERO);
     SourceSuite::of(crawl).in_hand(16).check(&rig).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_other_programs_are_a_good_source() -> Result<()> {
+    let rig = Rig::new()?;
+    let file = rig.folder().join("crawl.warc");
+    let page = |n: u32| {
+        let block = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>{n}</html>");
+        format!(
+            "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:x:{n}>\r\n\
+             WARC-Date: 2025-05-01T10:00:00Z\r\nWARC-Target-URI: https://a.test/{n}\r\n\
+             Content-Length: {}\r\n\r\n{block}\r\n\r\n",
+            block.len()
+        )
+    };
+    std::fs::write(&file, (0..8).map(page).collect::<String>())?;
+    SourceSuite::of(|| Warc::files([&file])).check(&rig).await
 }
 
 /// Two pages whose bodies lie on this rig's scratch.

@@ -1,7 +1,7 @@
 //! The blueprint: what a pipeline is made of, without its types.
 
 use super::archive::Archive;
-use super::erased::{AnyFileSink, AnyStep, AnyTable};
+use super::erased::{AnyFileSink, AnyReplay, AnyStep, AnyTable};
 use crate::{Error, Fingerprint, Result};
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,15 @@ impl Knobs {
     }
 }
 
+/// A place at which a replay may enter: behind a step that fills a dataset which can be read back.
+#[derive(Clone)]
+pub(crate) struct Reentry {
+    /// The step's place.
+    pub(crate) no: usize,
+    pub(crate) dataset: String,
+    pub(crate) reader: Arc<dyn AnyReplay>,
+}
+
 /// All of a pipeline but its types.
 #[derive(Clone)]
 pub(crate) struct Blueprint {
@@ -88,7 +97,10 @@ pub(crate) struct Blueprint {
     /// The steps themselves, by their place in `nodes`; closures have none.
     pub(crate) steps: Vec<Option<Arc<dyn AnyStep>>>,
     pub(crate) tables: Vec<Arc<dyn AnyTable>>,
-    pub(crate) files: Vec<Arc<dyn AnyFileSink>>,
+    /// The file sinks, each with its place in `nodes`.
+    pub(crate) files: Vec<(usize, Arc<dyn AnyFileSink>)>,
+    /// Where a replay may enter, in the order of the steps.
+    pub(crate) reentries: Vec<Reentry>,
     pub(crate) limit: Option<u64>,
     /// The local time `HH:MM` at which the run's time is up, as the code says it.
     pub(crate) until: Option<String>,
@@ -104,6 +116,7 @@ impl Blueprint {
             steps: Vec::new(),
             tables: Vec::new(),
             files: Vec::new(),
+            reentries: Vec::new(),
             limit: None,
             until: None,
             archive: None,
@@ -163,6 +176,45 @@ impl Blueprint {
     pub(crate) fn entries(&self) -> Vec<usize> {
         let enters = |node: &Node| matches!(node.memory, Memory::Recorded | Memory::Derived);
         self.nodes.iter().enumerate().filter(|(_, node)| enters(node)).map(|(no, _)| no).collect()
+    }
+
+    /// Where a replay from this dataset enters.
+    ///
+    /// # Errors
+    /// `no_reentry`, with the datasets from which it can be replayed.
+    pub(crate) fn reentry(&self, dataset: &str) -> Result<&Reentry> {
+        if let Some(found) = self.reentries.iter().find(|entry| entry.dataset == dataset) {
+            return Ok(found);
+        }
+        let from: Vec<&str> = self.reentries.iter().map(|entry| entry.dataset.as_str()).collect();
+        let filled = self.nodes.iter().any(|node| node.fills.as_deref() == Some(dataset));
+        let what = match filled {
+            true => format!("what `{}` keeps in `{dataset}` cannot be read back", self.name),
+            false => format!("`{}` keeps nothing in a dataset `{dataset}`", self.name),
+        };
+        let help = match from.as_slice() {
+            [] => {
+                "keep something on the way, with .save(Parquet::dataset(\"…\")) for instance".into()
+            }
+            from => format!("it can be replayed from: {}", from.join(", ")),
+        };
+        Err(Error::halt(what).because("no_reentry").help(help))
+    }
+
+    /// Where items enter that a run reads behind the step `entry`: there, and where steps behind it
+    /// make others of them.
+    pub(crate) fn entries_from(&self, entry: usize) -> Vec<usize> {
+        let mut entries = self.entries();
+        entries.retain(|no| *no > entry);
+        entries.insert(0, entry);
+        entries
+    }
+
+    /// What costs of a step are kept under: its name, with a number from the second one on.
+    pub(crate) fn label(&self, no: usize) -> String {
+        let name = self.name_of(no);
+        let before = self.nodes.iter().take(no).filter(|node| node.name == name).count();
+        if before == 0 { name.to_string() } else { format!("{name}#{}", before + 1) }
     }
 
     /// The source's name; the cursor is kept under it.

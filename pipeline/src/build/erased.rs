@@ -1,8 +1,10 @@
 //! Steps and sinks without their item types, for the engine's ends: before and after the flow.
 
 use crate::ledger::{Ledger, Read, Tx};
+use crate::replay::{Cost, Foreseen, Indexed};
 use crate::sink::{FileSink, LedgerSink, Origin, Saved, Sealing};
-use crate::{Context, Error, Fingerprint, Item, Result, Step};
+use crate::tier::ArchivedRun;
+use crate::{Context, Error, Fingerprint, Item, Replay, Result, Step};
 use futures_util::future::BoxFuture;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 pub(crate) trait AnyStep: Send + Sync {
     fn prepare<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<Fingerprint>>;
     fn finish<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<()>>;
+    fn foresee(&self, past: Option<&Cost>) -> Foreseen;
 }
 
 impl<S: Step> AnyStep for S {
@@ -20,6 +23,29 @@ impl<S: Step> AnyStep for S {
 
     fn finish<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<()>> {
         Box::pin(Step::finish(self, cx))
+    }
+
+    fn foresee(&self, past: Option<&Cost>) -> Foreseen {
+        Step::foresee(self, past)
+    }
+}
+
+/// A reader of archived files as the engine chooses what is read.
+pub(crate) trait AnyReplay: Send + Sync {
+    fn columns(&self, runs: &[ArchivedRun]) -> Result<Vec<String>>;
+    fn index(&self, run: &ArchivedRun, columns: &[String]) -> Result<Vec<Indexed>>;
+}
+
+/// A reader for one item type.
+pub(crate) struct ReplayOf<T>(pub(crate) Arc<dyn Replay<T>>);
+
+impl<T> AnyReplay for ReplayOf<T> {
+    fn columns(&self, runs: &[ArchivedRun]) -> Result<Vec<String>> {
+        self.0.columns(runs)
+    }
+
+    fn index(&self, run: &ArchivedRun, columns: &[String]) -> Result<Vec<Indexed>> {
+        self.0.index(run, columns)
     }
 }
 
@@ -51,14 +77,19 @@ impl<T: Item, S: LedgerSink<T>> AnyTable for TableOf<S, T> {
 pub(crate) trait AnyFileSink: Send + Sync {
     fn dataset(&self) -> &str;
     fn check(&self, cx: &Context) -> Result<()>;
-    /// Seals what was spooled under `sink` in this run.
-    fn seal(
-        &self,
-        ledger: &Ledger,
-        run_no: i64,
-        sink: usize,
-        sealing: &Sealing<'_>,
-    ) -> Result<Vec<String>>;
+    /// Seals what was spooled in this run.
+    fn seal(&self, ledger: &Ledger, spooled: SpoolOf, sealing: &Sealing<'_>)
+    -> Result<Vec<String>>;
+}
+
+/// What of the spool is sealed into one folder.
+#[derive(Debug, Clone)]
+pub(crate) struct SpoolOf {
+    pub(crate) run_no: i64,
+    /// The sink's number in the blueprint.
+    pub(crate) sink: usize,
+    /// Archived items of this date only; none for items that have no date of their own.
+    pub(crate) dt: Option<String>,
 }
 
 /// A file sink for one item type.
@@ -76,14 +107,12 @@ impl<T: Item, S: FileSink<T>> AnyFileSink for FilesOf<S, T> {
     fn seal(
         &self,
         ledger: &Ledger,
-        run_no: i64,
-        sink: usize,
+        spooled: SpoolOf,
         sealing: &Sealing<'_>,
     ) -> Result<Vec<String>> {
         let mut rows = Spooled {
             ledger,
-            run_no,
-            sink,
+            of: spooled,
             after: 0,
             page: Vec::new().into_iter(),
             item: PhantomData,
@@ -95,8 +124,7 @@ impl<T: Item, S: FileSink<T>> AnyFileSink for FilesOf<S, T> {
 /// The spooled items of one sink, read page by page.
 struct Spooled<'a, T> {
     ledger: &'a Ledger,
-    run_no: i64,
-    sink: usize,
+    of: SpoolOf,
     after: u64,
     page: std::vec::IntoIter<Saved<Vec<u8>>>,
     item: PhantomData<fn() -> T>,
@@ -110,8 +138,15 @@ impl<T: Item> Spooled<'_, T> {
         let rows = self.ledger.read_now(|read| {
             read.all(
                 "SELECT s.seq, i.key, i.content, s.item FROM tm_spool s JOIN tm_items i USING (run_no, seq)
-                  WHERE s.run_no = ?1 AND s.sink = ?2 AND s.seq > ?3 AND i.state IN (1, 6, 7) ORDER BY s.seq LIMIT ?4",
-                crate::ledger::params![self.run_no, self.sink as i64, self.after, PAGE],
+                  WHERE s.run_no = ?1 AND s.sink = ?2 AND s.seq > ?3 AND i.state IN (1, 6, 7) AND i.dt IS ?5
+                  ORDER BY s.seq LIMIT ?4",
+                crate::ledger::params![
+                    self.of.run_no,
+                    self.of.sink as i64,
+                    self.after,
+                    PAGE,
+                    self.of.dt
+                ],
                 |row| {
                     let content: Option<Vec<u8>> = row.get(2)?;
                     Ok(Saved {

@@ -14,4 +14,5 @@ pub use pipeline::{Pipeline, Unread};
 
 pub(crate) use pipeline::check_name;
 
-pub(crate) use blueprint::Blueprint;
+pub(crate) use blueprint::{Blueprint, Reentry};
+pub(crate) use erased::SpoolOf;

@@ -1,15 +1,15 @@
 //! Pipelines: values that are written down verb by verb and run by a mill.
 
 use super::archive::Archive;
-use super::blueprint::{Blueprint, Knobs, Memory, Node, short_type};
-use super::erased::{FilesOf, TableOf};
+use super::blueprint::{Blueprint, Knobs, Memory, Node, Reentry, short_type};
+use super::erased::{FilesOf, ReplayOf, TableOf};
 use super::job::Job;
 use super::steps::{spool, stage_rows};
 use crate::run::flow::{self, Flow};
 use crate::run::live::Live;
-use crate::run::{entry, read, work};
+use crate::run::{entry, read, reenter, work};
 use crate::sink::{FileSink, LedgerSink};
-use crate::{Error, Item, Result, Source, Stage, Step};
+use crate::{Error, Item, Replay, Result, Source, Stage, Step};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -62,11 +62,11 @@ impl Unread {
     pub fn read<S: Source>(mut self, source: S) -> Pipeline<S::Item> {
         let source = Arc::new(source);
         let node = node::<S::Item>("read", source.as_ref(), Memory::Recorded, None);
-        self.0.push(node, Knobs::once(1), Some(source.clone()));
-        Pipeline {
-            blueprint: self.0,
-            build: Arc::new(move |live| read::start(live, Arc::clone(&source))),
-        }
+        let no = self.0.push(node, Knobs::once(1), Some(source.clone()));
+        let archived = source.replay();
+        let build: Build<S::Item> = Arc::new(move |live| read::start(live, Arc::clone(&source)));
+        let build = reentered(&mut self.0, no, archived, build);
+        Pipeline { blueprint: self.0, build }
     }
 }
 
@@ -85,13 +85,14 @@ impl<T: Item> Pipeline<T> {
         let stage = Arc::new(stage);
         let node = node::<S::Out>("then", stage.as_ref(), Memory::Remembered, None);
         let no = self.blueprint.push(node, Knobs::trying(stage.workers()), Some(stage.clone()));
-        let before = self.build;
+        let (before, archived) = (self.build, stage.replay());
         let build: Build<S::Out> = Arc::new(move |live| {
             let (shared, stage) = (Arc::clone(live), Arc::clone(&stage));
             flow::each(live, no, before(live), move |envelope| {
                 work::remembered(Arc::clone(&shared), Arc::clone(&stage), no, envelope)
             })
         });
+        let build = reentered(&mut self.blueprint, no, archived, build);
         Pipeline { blueprint: self.blueprint, build }
     }
 
@@ -189,14 +190,15 @@ impl<T: Item> Pipeline<T> {
         let node = node::<T>("save", files.as_ref(), Memory::Spooled, fills);
         let no = self.blueprint.push(node, Knobs::once(1), Some(files.clone()));
         let sink = self.blueprint.files.len();
-        self.blueprint.files.push(Arc::new(FilesOf(files, PhantomData)));
-        let before = self.build;
+        self.blueprint.files.push((no, Arc::new(FilesOf(Arc::clone(&files), PhantomData))));
+        let (before, archived) = (self.build, files.replay());
         let build: Build<T> = Arc::new(move |live| {
             let shared = Arc::clone(live);
             flow::together(live, no, before(live), move |items| {
                 spool(Arc::clone(&shared), sink, no, items)
             })
         });
+        let build = reentered(&mut self.blueprint, no, archived, build);
         Pipeline { blueprint: self.blueprint, build }
     }
 
@@ -262,6 +264,24 @@ impl<T: Item> Pipeline<T> {
         }
         self
     }
+}
+
+/// The flow behind a step that fills a dataset: in a replay from that dataset what the archive holds,
+/// and nothing before it is built.
+fn reentered<T: Item>(
+    blueprint: &mut Blueprint,
+    no: usize,
+    archived: Option<Arc<dyn Replay<T>>>,
+    build: Build<T>,
+) -> Build<T> {
+    let dataset = blueprint.nodes.get(no).and_then(|node| node.fills.clone());
+    let (Some(reader), Some(dataset)) = (archived, dataset) else { return build };
+    let reentry = Reentry { no, dataset, reader: Arc::new(ReplayOf(Arc::clone(&reader))) };
+    blueprint.reentries.push(reentry);
+    Arc::new(move |live| match live.entry == no && live.replaying.is_some() {
+        true => reenter::start(live, Arc::clone(&reader)),
+        false => build(live),
+    })
 }
 
 fn node<T>(verb: &'static str, step: &impl Step, memory: Memory, fills: Option<String>) -> Node {

@@ -19,6 +19,7 @@ const OWN: &[&str] = &[
     "tm_memory",
     "tm_parked",
     "tm_calls",
+    "tm_costs",
     "tm_artifacts",
     "tm_offloads",
     "tm_references",
@@ -225,6 +226,14 @@ fn shrink(tx: &Tx<'_>) -> Result<bool> {
     // It yields a row for each page: it is done when all have been asked for.
     tx.all("PRAGMA incremental_vacuum(4096)", [], |_| Ok(()))?;
     Ok(true)
+}
+
+/// Every table whose rows have a run's number, but for those in which it only says where a row came
+/// from.
+pub(super) fn tables_of_runs(read: &Read<'_>) -> Result<Vec<String>> {
+    let said = ["tm_calls", "tm_costs"];
+    let own = OWN.iter().filter(|name| !said.contains(*name)).map(ToString::to_string);
+    Ok(own.chain(parts_tables(read)?).map(|name| quoted(&name)).collect())
 }
 
 pub(super) fn staging_tables(read: &Read<'_>) -> Result<Vec<String>> {

@@ -230,7 +230,7 @@ fn judge(row: &ScheduleRow, decision: &Decision, turn: Turn) -> (&'static str, S
 /// Why a run cannot begin just now, if so.
 fn busy(read: &Read<'_>, pipeline: &str) -> Result<Option<&'static str>> {
     let running = "SELECT 1 FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-                    WHERE p.name = ?1 AND r.state = 'running' LIMIT 1";
+                    WHERE p.name = ?1 AND r.state = 'running' AND r.replay IS NULL LIMIT 1";
     if read.one(running, [pipeline], |_| Ok(()))?.is_some() {
         return Ok(Some("a run of this pipeline is at work"));
     }

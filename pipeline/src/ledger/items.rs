@@ -48,6 +48,8 @@ pub(crate) struct Recorded {
     pub(crate) content: Option<Fingerprint>,
     pub(crate) note: Option<String>,
     pub(crate) state: ItemState,
+    /// Of an archived item: the date that it is filed under.
+    pub(crate) dt: Option<String>,
 }
 
 /// Why an item waits that the run's limit held back.
@@ -57,8 +59,8 @@ pub(crate) const LIMIT: &str = "limit";
 /// from the beginning is over the limit.
 pub(crate) fn record(tx: &Tx<'_>, run_no: i64, entry: usize, recorded: &Recorded) -> Result<()> {
     tx.execute(
-        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state, reason, entry)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO tm_items (run_no, seq, key, item, content, note, state, reason, entry, dt)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             run_no,
             recorded.seq,
@@ -69,9 +71,30 @@ pub(crate) fn record(tx: &Tx<'_>, run_no: i64, entry: usize, recorded: &Recorded
             recorded.state.code(),
             (recorded.state == ItemState::Waiting).then_some(LIMIT),
             entry as i64,
+            recorded.dt,
         ],
     )
     .map(|_| ())
+}
+
+/// What was made of archived items is filed under the date of the first of them.
+pub(crate) fn inherit_date(
+    tx: &Tx<'_>,
+    run_no: i64,
+    from: &[u64],
+    made: &[Recorded],
+) -> Result<()> {
+    let sql = "UPDATE tm_items SET dt = (SELECT dt FROM tm_items WHERE run_no = ?1 AND seq = ?2)
+                WHERE run_no = ?1 AND seq = ?3";
+    let first = from.first().copied().unwrap_or_default();
+    made.iter().try_for_each(|row| tx.execute(sql, params![run_no, first, row.seq]).map(|_| ()))
+}
+
+/// The dates that items of a run are filed under that a sink keeps; `None` is the run's own.
+pub(crate) fn dates(read: &Read<'_>, run_no: i64, sink: usize) -> Result<Vec<Option<String>>> {
+    let sql = "SELECT DISTINCT i.dt FROM tm_spool s JOIN tm_items i USING (run_no, seq)
+                WHERE s.run_no = ?1 AND s.sink = ?2 ORDER BY i.dt";
+    read.all(sql, params![run_no, sink as i64], |row| row.get(0))
 }
 
 /// The next open items of a run behind `seq` that enter behind the step `entry`, oldest first.
@@ -83,7 +106,7 @@ pub(crate) fn open_after(
     count: u32,
 ) -> Result<Vec<Recorded>> {
     read.all(
-        "SELECT seq, key, item FROM tm_items
+        "SELECT seq, key, item, dt FROM tm_items
           WHERE run_no = ?1 AND seq > ?2 AND state < 4 AND state <> 1 AND state = 0 AND entry = ?4
           ORDER BY seq LIMIT ?3",
         params![run_no, seq, count, entry as i64],
@@ -95,6 +118,7 @@ pub(crate) fn open_after(
                 content: None,
                 note: None,
                 state: ItemState::Open,
+                dt: row.get(3)?,
             })
         },
     )
@@ -106,15 +130,16 @@ pub(crate) fn last_seq(read: &Read<'_>, run_no: i64) -> Result<u64> {
     Ok(read.one(sql, params![run_no], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// Calls `each` for everything that the run's source yielded: key, place, content, and whether it
+/// Calls `each` for everything that entered the run behind the step `entry` (0: the source): key, place, content, and whether it
 /// is open or unchanged.
 pub(crate) fn each_key(
     read: &Read<'_>,
     run_no: i64,
+    entry: usize,
     mut each: impl FnMut(&str, u64, Option<Fingerprint>, ItemState),
 ) -> Result<()> {
-    let sql = "SELECT key, seq, content, state FROM tm_items WHERE run_no = ?1 AND entry = 0";
-    read.each(sql, params![run_no], |row| {
+    let sql = "SELECT key, seq, content, state FROM tm_items WHERE run_no = ?1 AND entry = ?2";
+    read.each(sql, params![run_no, entry as i64], |row| {
         let content = row.get_ref(2)?.as_blob_or_null()?.and_then(Fingerprint::from_slice);
         let unchanged = row.get::<_, i64>(3)? == ItemState::Unchanged.code();
         let state = if unchanged { ItemState::Unchanged } else { ItemState::Open };
@@ -198,12 +223,23 @@ pub(crate) fn reopen(tx: &Tx<'_>, run_no: i64) -> Result<()> {
 
 /// Opens what is through as well: the chain of steps is another one now. What `flatten` and
 /// `chunks` made is made again from what came before.
-pub(crate) fn reopen_all(tx: &Tx<'_>, run_no: i64) -> Result<()> {
+///
+/// `entry` is where the run's items enter now: archived ones may have entered at another place.
+pub(crate) fn reopen_all(tx: &Tx<'_>, run_no: i64, entry: usize) -> Result<()> {
+    let first = "SELECT coalesce(min(entry), 0) FROM tm_items WHERE run_no = ?1";
+    let first = match entry {
+        0 => 0,
+        _ => tx.one(first, params![run_no], |row| row.get::<_, i64>(0))?.unwrap_or(0),
+    };
     // But for those that were taken over: what they were made of is in an earlier run.
     tx.execute(
-        "DELETE FROM tm_items WHERE run_no = ?1 AND entry > 0
+        "DELETE FROM tm_items WHERE run_no = ?1 AND entry > ?2
             AND seq > (SELECT count(*) FROM tm_items WHERE taken_by = ?1)",
-        params![run_no],
+        params![run_no, first],
+    )?;
+    tx.execute(
+        "UPDATE tm_items SET entry = ?3 WHERE run_no = ?1 AND entry = ?2 AND ?2 <> ?3",
+        params![run_no, first, entry as i64],
     )?;
     tx.execute(
         "UPDATE tm_items SET state = 0 WHERE run_no = ?1 AND state IN (1, 6, 7)",

@@ -1,6 +1,6 @@
 //! Jobs that the home remembers, for people who write no program.
 
-use super::{Read, Tx};
+use super::{Choices, Read, Tx, pipelines};
 use crate::Result;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,29 @@ impl JobRow {
         let sql = "SELECT pipeline, kind, body, archive FROM tm_jobs WHERE pipeline = ?1";
         read.one(sql, [pipeline], Self::from_row)
     }
+
+    /// What this pipeline was when it was run by hand last, where somebody kept that.
+    ///
+    /// # Errors
+    /// When the ledger refuses, or what was kept has another shape.
+    pub fn by_hand(read: &Read<'_>, pipeline: &str) -> Result<Option<Self>> {
+        let Some(no) = pipelines::known_number(read, pipeline)? else { return Ok(None) };
+        let kept = Choices::get(read, no, BY_HAND)?;
+        Ok(kept.map(|text| serde_json::from_str(&text)).transpose()?)
+    }
+
+    /// Keeps it, so that a pipeline without a program can be replayed.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub fn keep_by_hand(&self, tx: &Tx<'_>) -> Result<()> {
+        let no = pipelines::number(tx, &self.pipeline)?;
+        Choices::set(tx, no, BY_HAND, &serde_json::to_string(self)?)
+    }
 }
+
+/// Under this name a pipeline keeps what it was when it was run by hand last.
+const BY_HAND: &str = "by hand";
 
 /// Remembers a job, in place of the one that has its name.
 pub(crate) fn remember(tx: &Tx<'_>, job: &JobRow, now: i64) -> Result<()> {

@@ -33,6 +33,25 @@ pub(crate) fn known(read: &Read<'_>, pipeline_no: i64, key: &str) -> Result<Opti
 /// parked ones so that the same content is not tried every night. Returns how many keys came more
 /// than once; the last one wins.
 pub(crate) fn write(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<u64> {
+    begin(tx, run)?;
+    // In the order of the keys, so that the pages of the table are filled one behind the other.
+    let sql = format!(
+        "INSERT INTO tm_memory (pipeline_no, key, run_no, content, note, outcome, plan_no)
+         SELECT ?2, key, ?1, content, note, outcome, ?3 FROM
+           (SELECT key, content, note, iif(state = 3, 3, 1) AS outcome, max(seq) FROM tm_items
+             WHERE run_no = ?1 AND {MADE_KNOWN} GROUP BY key)"
+    );
+    let keys = tx.execute(&sql, params![run.no, run.pipeline_no, run.plan_no])?;
+    renew(tx, run)?;
+    end(tx, run, keys, now)
+}
+
+/// Which items of a run make something known.
+pub(super) const MADE_KNOWN: &str =
+    "(state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL AND passing = 0))";
+
+/// Before a run's memory is written: nothing of it may be open, and an earlier try goes.
+pub(super) fn begin(tx: &Tx<'_>, run: &RunRow) -> Result<()> {
     let open = items::open(tx, run.no)?;
     if open > 0 {
         return Err(Error::halt(format!("{open} items of run {} are at no end", run.id))
@@ -42,20 +61,13 @@ pub(crate) fn write(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<u64> {
             ));
     }
     forget(tx, run)?;
-    tx.execute("UPDATE tm_runs SET memory = 1 WHERE run_no = ?1", params![run.no])?;
-    // In the order of the keys, so that the pages of the table are filled one behind the other.
-    let keys = tx.execute(
-        "INSERT INTO tm_memory (pipeline_no, key, run_no, content, note, outcome, plan_no)
-         SELECT ?2, key, ?1, content, note, outcome, ?3 FROM
-           (SELECT key, content, note, iif(state = 3, 3, 1) AS outcome, max(seq) FROM tm_items
-             WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL AND passing = 0))
-             GROUP BY key)",
-        params![run.no, run.pipeline_no, run.plan_no],
-    )?;
-    let sql = "SELECT count(*) FROM tm_items
-                WHERE run_no = ?1 AND (state IN (1, 6, 7) OR (state = 3 AND content IS NOT NULL AND passing = 0))";
-    let items: u64 = tx.one(sql, params![run.no], |row| row.get(0))?.unwrap_or(0);
-    renew(tx, run)?;
+    tx.execute("UPDATE tm_runs SET memory = 1 WHERE run_no = ?1", params![run.no]).map(|_| ())
+}
+
+/// After it: parked items are listed. Returns how many keys came more than once.
+pub(super) fn end(tx: &Tx<'_>, run: &RunRow, keys: usize, now: i64) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM tm_items WHERE run_no = ?1 AND {MADE_KNOWN}");
+    let items: u64 = tx.one(&sql, params![run.no], |row| row.get(0))?.unwrap_or(0);
     park(tx, run, now)?;
     Ok(items.saturating_sub(keys as u64))
 }
@@ -64,9 +76,9 @@ pub(crate) fn write(tx: &Tx<'_>, run: &RunRow, now: i64) -> Result<u64> {
 /// otherwise: next time it need not.
 fn renew(tx: &Tx<'_>, run: &RunRow) -> Result<()> {
     tx.execute(
-        "INSERT OR REPLACE INTO tm_memory (pipeline_no, key, run_no, content, note, outcome, plan_no)
+        "INSERT OR REPLACE INTO tm_memory (pipeline_no, key, run_no, content, note, outcome, plan_no, renewed)
          SELECT m.pipeline_no, i.key, ?1, coalesce(i.content, m.content), coalesce(i.note, m.note),
-                m.outcome, m.plan_no
+                m.outcome, m.plan_no, 1
            FROM tm_items i JOIN tm_memory m ON m.pipeline_no = ?2 AND m.key = i.key
           WHERE i.run_no = ?1 AND i.state = 4 AND (i.note IS NOT NULL OR i.content IS NOT NULL)
             AND (coalesce(i.content, m.content) IS NOT m.content OR coalesce(i.note, m.note) IS NOT m.note)

@@ -9,6 +9,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("schema_001.sql"),
     include_str!("schema_002.sql"),
     include_str!("schema_003.sql"),
+    include_str!("schema_004.sql"),
 ];
 
 /// "tide" in ASCII: lets `file` and us recognise a ledger.

@@ -26,6 +26,8 @@ pub struct ParkedItem {
     pub at: i64,
     /// The item as the source yielded it; `None` when the source could not read it.
     pub item: Option<serde_json::Value>,
+    /// The dataset, when a replay parked it: only another replay takes it again.
+    pub replayed_from: Option<String>,
     #[serde(skip)]
     place: Place,
 }
@@ -61,7 +63,7 @@ impl ParkedItem {
     pub fn all(read: &Read<'_>, filter: &ParkedFilter) -> Result<Vec<Self>> {
         read.all(
             "SELECT p.name, k.key, r.id, k.stage, k.reason, k.message, k.help, k.at, i.item,
-                    k.pipeline_no, k.run_no, k.seq
+                    k.pipeline_no, k.run_no, k.seq, r.replay ->> 'from'
                FROM tm_parked_now k JOIN tm_pipelines p USING (pipeline_no)
                JOIN tm_runs r ON r.run_no = k.run_no
                LEFT JOIN tm_items i ON i.run_no = k.run_no AND i.seq = k.seq
@@ -85,6 +87,7 @@ impl ParkedItem {
             help: row.get(6)?,
             at: row.get(7)?,
             item: item.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            replayed_from: row.get(12)?,
             place: Place { pipeline_no: row.get(9)?, run_no: row.get(10)?, seq: row.get(11)? },
         })
     }

@@ -61,6 +61,12 @@ pub(crate) fn number(tx: &Tx<'_>, name: &str) -> Result<i64> {
     Ok(tx.one(sql, params![name], |row| row.get(0))?.unwrap_or_default())
 }
 
+/// The number of a pipeline, if the mill has met it.
+pub(crate) fn known_number(read: &Read<'_>, name: &str) -> Result<Option<i64>> {
+    let sql = "SELECT pipeline_no FROM tm_pipelines WHERE name = ?1";
+    read.one(sql, params![name], |row| row.get(0))
+}
+
 /// The number of a plan, made when the chain is new.
 pub(crate) fn plan_no(
     tx: &Tx<'_>,

@@ -1,68 +1,11 @@
 //! Runs: begun, resumed, abandoned, published, finished.
 
-use super::{Read, Tx, items, memory};
+use super::{Read, RunState, Tx, items, memory, replays};
 use crate::mill::Owner;
+use crate::replay::Selection;
 use crate::{Error, Fingerprint, Result};
 use rusqlite::{Row, params};
-use serde::{Deserialize, Serialize};
-
-/// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// At work.
-    Running,
-    /// Killed at work: the next `run` goes on with it.
-    Interrupted,
-    /// Stopped by an error: the next `run` goes on with it.
-    Halted,
-    /// Given up: for a run with other arguments, by a rollback, or because it was only a trial.
-    Abandoned,
-    /// One item, to be looked at: it is never published.
-    Trial,
-    /// Its rows are the current ones; files may still wait for the archive.
-    Published,
-    /// Published, and all its files are in the archive.
-    Finished,
-    /// Was published; its rows were taken back.
-    RolledBack,
-}
-
-impl RunState {
-    /// Its name, as the ledger and reports write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunState::Running => "running",
-            RunState::Interrupted => "interrupted",
-            RunState::Halted => "halted",
-            RunState::Abandoned => "abandoned",
-            RunState::Trial => "trial",
-            RunState::Published => "published",
-            RunState::Finished => "finished",
-            RunState::RolledBack => "rolled_back",
-        }
-    }
-
-    /// Whether its rows are current ones.
-    #[must_use]
-    pub fn is_published(self) -> bool {
-        matches!(self, RunState::Published | RunState::Finished)
-    }
-
-    fn parse(text: &str) -> Self {
-        match text {
-            "running" => RunState::Running,
-            "interrupted" => RunState::Interrupted,
-            "trial" => RunState::Trial,
-            "rolled_back" => RunState::RolledBack,
-            "halted" => RunState::Halted,
-            "published" => RunState::Published,
-            "finished" => RunState::Finished,
-            _ => RunState::Abandoned,
-        }
-    }
-}
+use serde::Serialize;
 
 /// One run as the ledger knows it.
 #[derive(Debug, Clone, Serialize)]
@@ -84,6 +27,8 @@ pub struct RunRow {
     pub dt: String,
     /// Its nominal local time.
     pub scheduled_for: String,
+    /// Which archived items it works on again; `None` when its source yields them.
+    pub replay: Option<Selection>,
     /// How far it is.
     pub state: RunState,
     /// Whether its source has nothing more to say.
@@ -106,12 +51,13 @@ pub struct RunRow {
 const COLUMNS: &str =
     "SELECT r.run_no, r.id, p.name, r.pipeline_no, r.plan_no, r.dt, r.scheduled_for, r.state,
        r.source_done, r.started_at, r.ended_at, r.changed_rows, coalesce(r.report, r.progress),
-       r.attempt, r.boot, r.pid, r.beat_at
+       r.attempt, r.boot, r.pid, r.beat_at, r.replay
   FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)";
 
 impl RunRow {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let (state, report): (String, Option<String>) = (row.get(7)?, row.get(12)?);
+        let replay: Option<String> = row.get(17)?;
         Ok(Self {
             no: row.get(0)?,
             id: row.get(1)?,
@@ -120,6 +66,7 @@ impl RunRow {
             plan_no: row.get(4)?,
             dt: row.get(5)?,
             scheduled_for: row.get(6)?,
+            replay: replay.and_then(|text| serde_json::from_str(&text).ok()),
             state: RunState::parse(&state),
             source_done: row.get(8)?,
             started_at: row.get(9)?,
@@ -180,9 +127,16 @@ pub(crate) struct NewRun {
     pub(crate) now: i64,
     /// It is only to be looked at: nothing is resumed and nothing is given up for it.
     pub(crate) trial: bool,
+    /// Which archived items it works on again.
+    pub(crate) replay: Option<Selection>,
+    /// The step behind which its items enter; 0: the source.
+    pub(crate) entry: usize,
 }
 
 const UNFINISHED: &str = "state IN ('running', 'interrupted', 'halted')";
+
+/// Replays and other runs of a pipeline do not take each other's place.
+const LANE: &str = "(replay IS NOT NULL) = ?2";
 
 /// Goes on with the newest unfinished run of the same source, or begins a new one and gives the
 /// unfinished ones up. The flag says whether it was resumed.
@@ -193,9 +147,9 @@ pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
     let open = tx.one(
         &format!(
             "SELECT run_no, source, plan_no FROM tm_runs
-              WHERE pipeline_no = ?1 AND {UNFINISHED} ORDER BY run_no DESC LIMIT 1"
+              WHERE pipeline_no = ?1 AND {UNFINISHED} AND {LANE} ORDER BY run_no DESC LIMIT 1"
         ),
-        params![new.pipeline_no],
+        params![new.pipeline_no, new.replay.is_some()],
         |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?)),
     )?;
     if let Some((run_no, source, plan_no)) = open
@@ -208,11 +162,15 @@ pub(crate) fn begin(tx: &Tx<'_>, new: &NewRun) -> Result<(RunRow, bool)> {
             .because("nothing_to_resume")
             .help("`run` begins one"));
     }
-    abandon(tx, new.pipeline_no, new.now)?;
+    abandon(tx, new.pipeline_no, new.replay.is_some(), new.now)?;
     insert(tx, new, RunState::Running).map(|run| (run, false))
 }
 
 fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<RunRow> {
+    let run_no = match new.replay {
+        Some(_) => replays::stand_behind(tx, new.pipeline_no, run_no)?,
+        None => run_no,
+    };
     tx.execute(
         "UPDATE tm_runs SET state = 'running', plan_no = ?2, attempt = attempt + 1 WHERE run_no = ?1",
         params![run_no, new.plan_no],
@@ -221,7 +179,7 @@ fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<Ru
     if other_plan {
         // Another prompt, model or sink: what is done goes through once more. Steps that are as
         // they were answer from memory.
-        items::reopen_all(tx, run_no)?;
+        items::reopen_all(tx, run_no, new.entry)?;
     }
     let run = row(tx, run_no)?;
     if !run.source_done {
@@ -237,8 +195,8 @@ fn resume(tx: &Tx<'_>, new: &NewRun, run_no: i64, other_plan: bool) -> Result<Ru
 fn insert(tx: &Tx<'_>, new: &NewRun, state: RunState) -> Result<RunRow> {
     tx.execute(
         "INSERT INTO tm_runs (id, pipeline_no, plan_no, source, source_name, trigger, scheduled_for,
-                attempt, dt, state, started_at, firing_no)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11)",
+                attempt, dt, state, started_at, firing_no, replay)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10, ?11, ?12)",
         params![
             free_id(tx, &new.id)?,
             new.pipeline_no,
@@ -250,7 +208,8 @@ fn insert(tx: &Tx<'_>, new: &NewRun, state: RunState) -> Result<RunRow> {
             new.dt,
             state.as_str(),
             new.now,
-            new.firing_no
+            new.firing_no,
+            new.replay.as_ref().map(serde_json::to_string).transpose()?
         ],
     )?;
     let run_no = tx.one("SELECT last_insert_rowid()", [], |row| row.get(0))?.unwrap_or_default();
@@ -278,16 +237,18 @@ pub(crate) fn row(tx: &Read<'_>, run_no: i64) -> Result<RunRow> {
         .ok_or_else(|| Error::halt(format!("run number {run_no} is not in the ledger")))
 }
 
-/// The ids of a pipeline's runs that are not finished.
-pub(crate) fn unfinished(read: &Read<'_>, pipeline_no: i64) -> Result<Vec<String>> {
-    let sql = format!("SELECT id FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED}");
-    read.all(&sql, params![pipeline_no], |row| row.get(0))
+/// The ids of a pipeline's runs that are not finished: its replays, or the others.
+pub(crate) fn unfinished(read: &Read<'_>, pipeline_no: i64, replays: bool) -> Result<Vec<String>> {
+    let sql = format!("SELECT id FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED} AND {LANE}");
+    read.all(&sql, params![pipeline_no, replays], |row| row.get(0))
 }
 
-/// Gives up the unfinished runs of a pipeline: their unpublished items come again.
-pub(crate) fn abandon(tx: &Tx<'_>, pipeline_no: i64, now: i64) -> Result<()> {
-    let sql = format!("SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED}");
-    for run_no in tx.all(&sql, params![pipeline_no], |row| row.get::<_, i64>(0))? {
+/// Gives up the unfinished runs of a pipeline, its replays or the others: their unpublished items
+/// come again.
+pub(crate) fn abandon(tx: &Tx<'_>, pipeline_no: i64, replays: bool, now: i64) -> Result<()> {
+    let sql =
+        format!("SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND {UNFINISHED} AND {LANE}");
+    for run_no in tx.all(&sql, params![pipeline_no, replays], |row| row.get::<_, i64>(0))? {
         give_up(tx, run_no, now)?;
     }
     Ok(())
@@ -349,8 +310,13 @@ pub(crate) fn halt(tx: &Tx<'_>, run_no: i64, now: i64) -> Result<()> {
 
 /// A person, or a bound, stopped the run: the next one goes on with it.
 pub(crate) fn stop(tx: &Tx<'_>, run_no: i64) -> Result<()> {
-    let sql = "UPDATE tm_runs SET state = 'interrupted' WHERE run_no = ?1 AND state = 'running'";
-    tx.execute(sql, params![run_no]).map(|_| ())
+    // A replay makes room for others again and again: only a kill counts against it.
+    tx.execute(
+        "UPDATE tm_runs SET state = 'interrupted', attempt = attempt - (replay IS NOT NULL)
+          WHERE run_no = ?1 AND state = 'running'",
+        params![run_no],
+    )
+    .map(|_| ())
 }
 
 /// Saves the source's cursor within the run.

@@ -159,7 +159,7 @@ pub(crate) fn enrol(
 /// The newest run of the pipeline that this timing comes after.
 fn newest_run(read: &Read<'_>, timing: &Timing) -> Result<i64> {
     let sql = "SELECT max(run_no) FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-                WHERE p.name = ?1 AND r.state IN ('published', 'finished')";
+                WHERE p.name = ?1 AND r.replay IS NULL AND r.state IN ('published', 'finished')";
     let newest = |upstream: &str| read.one(sql, [upstream], |row| row.get::<_, Option<i64>>(0));
     Ok(timing.schedule.upstream().map(newest).transpose()?.flatten().flatten().unwrap_or(0))
 }
@@ -250,7 +250,8 @@ fn decide_after(tx: &Tx<'_>, row: &ScheduleRow, now: DateTime<Utc>) -> Result<()
     let runs = tx.all(
         "SELECT r.run_no, r.id, r.scheduled_for, coalesce(r.ended_at, r.started_at)
            FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-          WHERE p.name = ?1 AND r.run_no > ?2 AND r.state IN ('published', 'finished')
+          WHERE p.name = ?1 AND r.run_no > ?2 AND r.replay IS NULL
+            AND r.state IN ('published', 'finished')
           ORDER BY r.run_no",
         params![row.timing.schedule.upstream(), row.upstream_no],
         |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?, r.get(3)?)),

@@ -62,6 +62,8 @@ pub enum Why {
         /// The first run that found it.
         since: Option<String>,
     },
+    /// The archive has a newer version than the one that was done.
+    Input,
     /// The step was not there.
     Added,
     /// The step is not there any more.
@@ -77,6 +79,7 @@ impl fmt::Display for Why {
                 write!(f, "another model or other preparation (since run {run})")
             }
             Why::Prepared { since: None } => f.write_str("another model or other preparation"),
+            Why::Input => f.write_str("the archive has a newer version"),
             Why::Added => f.write_str("the step was added"),
             Why::Removed => f.write_str("the step was removed"),
         }
@@ -89,18 +92,6 @@ impl Done {
     /// # Errors
     /// When the ledger refuses, or a chain in it has another shape.
     pub fn read(read: &Read<'_>, pipeline: &str) -> Result<Self> {
-        let runs = read.all(
-            "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
-              WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
-            params![pipeline],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        let bodies = read.all(
-            "SELECT l.plan_no, l.body FROM tm_plans l JOIN tm_pipelines p USING (pipeline_no)
-              WHERE p.name = ?1",
-            params![pipeline],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
-        )?;
         let items = read.all(
             "SELECT plan_no, count(*) FROM
                (SELECT m.plan_no, m.outcome, max(m.run_no) FROM tm_memory m JOIN tm_runs r USING (run_no)
@@ -110,12 +101,36 @@ impl Done {
             params![pipeline],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let chains = bodies.into_iter().map(|(no, body)| Ok((no, serde_json::from_str(&body)?)));
-        Ok(Self {
-            items: items.into_iter().collect(),
-            chains: chains.collect::<Result<_>>()?,
-            runs,
-        })
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { items: items.into_iter().collect(), chains, runs })
+    }
+
+    /// Only the chains and the runs, without counting what they did.
+    pub(crate) fn chains(read: &Read<'_>, pipeline: &str) -> Result<Self> {
+        let (chains, runs) = (bodies(read, pipeline)?, runs(read, pipeline)?);
+        Ok(Self { chains, runs, ..Self::default() })
+    }
+
+    /// All chains of steps, with their numbers.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (i64, &[Node])> {
+        self.chains.iter().map(|(no, chain)| (*no, chain.as_slice()))
+    }
+
+    /// What is other behind the step `entry` than in the chain that did an item; `today` are the steps
+    /// as they are prepared now.
+    pub(crate) fn behind(
+        &self,
+        plan: i64,
+        today: &[Node],
+        entry: usize,
+    ) -> Vec<(usize, String, Why)> {
+        let Some(chain) = self.chains.get(&plan) else { return vec![] };
+        let mut other = compare(chain, today, |was, now| {
+            let found = was.fingerprint != now.fingerprint;
+            known_reason(was, now).or(found.then_some(Why::Prepared { since: None }))
+        });
+        other.retain(|(place, ..)| *place > entry);
+        other
     }
 
     /// The steps of the newest run, as they were prepared; `None` when there was none.
@@ -147,31 +162,12 @@ impl Done {
 
     /// What is other in today's steps than in a chain that did items.
     fn differences(&self, plan: i64, chain: &[Node], today: &[Node]) -> Vec<(usize, String, Why)> {
-        // The source is no part of it: one feed more makes no answer stale.
-        let pairs = pairs(chain, today);
-        let mut other = Vec::new();
-        let mut expected = 1;
-        for (was, now) in &pairs {
-            match (was.and_then(|no| chain.get(no)), now.and_then(|no| today.get(no))) {
-                (Some(was), None) => other.push((expected, was.name.clone(), Why::Removed)),
-                (None, Some(node)) => other.push((expected, node.name.clone(), Why::Added)),
-                (Some(was), Some(node)) => {
-                    let why = self.why(plan, was, node);
-                    other.extend(why.map(|why| (expected, node.name.clone(), why)));
-                }
-                (None, None) => {}
-            }
-            expected = now.map_or(expected, |now| now + 1);
-        }
-        other
+        compare(chain, today, |was, now| self.why(plan, was, now))
     }
 
     fn why(&self, plan: i64, was: &Node, now: &Node) -> Option<Why> {
-        if was.version != now.version {
-            return Some(Why::Version { was: was.version, now: now.version });
-        }
-        if was.configured != now.configured {
-            return Some(Why::Configured);
+        if let Some(why) = known_reason(was, now) {
+            return Some(why);
         }
         let found = self.newest()?.iter().find(|node| same(node, now))?;
         let comparable = found.version == now.version && found.configured == now.configured;
@@ -186,6 +182,71 @@ impl Done {
         });
         Some(Why::Prepared { since: since.map(|(_, id, _)| id.clone()) })
     }
+}
+
+/// The runs of a pipeline, oldest first: number, id, and the number of the chain.
+fn runs(read: &Read<'_>, pipeline: &str) -> Result<Vec<(i64, String, i64)>> {
+    read.all(
+        "SELECT r.run_no, r.id, r.plan_no FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+          WHERE p.name = ?1 AND r.state NOT IN ('trial', 'abandoned') ORDER BY r.run_no",
+        params![pipeline],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// The chains of a pipeline, by their numbers.
+fn bodies(read: &Read<'_>, pipeline: &str) -> Result<BTreeMap<i64, Vec<Node>>> {
+    let bodies = read.all(
+        "SELECT l.plan_no, l.body FROM tm_plans l JOIN tm_pipelines p USING (pipeline_no)
+          WHERE p.name = ?1",
+        params![pipeline],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+    )?;
+    bodies.into_iter().map(|(no, body)| Ok((no, serde_json::from_str(&body)?))).collect()
+}
+
+/// What is other in the second chain than in the first, step by step: place, name, reason.
+fn compare(
+    chain: &[Node],
+    today: &[Node],
+    why: impl Fn(&Node, &Node) -> Option<Why>,
+) -> Vec<(usize, String, Why)> {
+    // The source is no part of it: one feed more makes no answer stale.
+    let mut other = Vec::new();
+    let mut expected = 1;
+    for (was, now) in pairs(chain, today) {
+        match (was.and_then(|no| chain.get(no)), now.and_then(|no| today.get(no))) {
+            (Some(was), None) => other.push((expected, was.name.clone(), Why::Removed)),
+            (None, Some(node)) => other.push((expected, node.name.clone(), Why::Added)),
+            (Some(was), Some(node)) => {
+                other.extend(why(was, node).map(|why| (expected, node.name.clone(), why)));
+            }
+            (None, None) => {}
+        }
+        expected = now.map_or(expected, |now| now + 1);
+    }
+    other
+}
+
+/// What is other in the code.
+fn known_reason(was: &Node, now: &Node) -> Option<Why> {
+    if was.version != now.version {
+        return Some(Why::Version { was: was.version, now: now.version });
+    }
+    (was.configured != now.configured).then_some(Why::Configured)
+}
+
+/// The chain of an item that was entered behind a step: up to that step as it was done before, from
+/// there on as it is prepared now.
+pub(crate) fn spliced(before: &[Node], today: &[Node], entry: usize) -> Vec<Node> {
+    let same = pairs(before, today).into_iter().find(|(_, now)| *now == Some(entry));
+    let kept = match (entry, same) {
+        (0, _) => before.get(..1),
+        (_, Some((Some(was), _))) => before.get(..=was),
+        _ => today.get(..=entry),
+    };
+    let behind = today.get(entry + 1..).unwrap_or_default();
+    [kept.unwrap_or_default(), behind].concat()
 }
 
 /// Whether two nodes are the same step, perhaps with another version or configuration. Closures are
@@ -225,76 +286,5 @@ fn pairs(was: &[Node], now: &[Node]) -> Vec<(Option<usize>, Option<usize>)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Fingerprint;
-    use crate::build::Memory;
-
-    fn node(verb: &str, name: &str, version: u32) -> Node {
-        Node {
-            verb: verb.into(),
-            name: name.into(),
-            version,
-            yields: "Page".into(),
-            memory: Memory::Remembered,
-            fills: None,
-            configured: Fingerprint::of(&1),
-            fingerprint: Fingerprint::of(&1),
-        }
-    }
-
-    fn chain() -> Vec<Node> {
-        vec![node("read", "feed", 1), node("then", "summarise", 1), node("map", "map-2", 0)]
-    }
-
-    /// Seven items that the first chain did, and a newest run with the second one.
-    fn done(first: Vec<Node>, newest: Vec<Node>) -> Done {
-        Done {
-            items: [(1, 7)].into(),
-            chains: [(1, first), (2, newest)].into(),
-            runs: vec![(1, "one".into(), 1), (2, "two".into(), 2), (3, "three".into(), 2)],
-        }
-    }
-
-    fn whys(done: &Done, today: &[Node]) -> Vec<(usize, String, Why)> {
-        let stale = done.stale(today).steps.into_iter();
-        stale.map(|step| (step.place, step.step, step.why)).collect()
-    }
-
-    #[test]
-    fn the_same_steps_make_nothing_stale_and_another_source_neither() {
-        let done = done(chain(), chain());
-        assert_eq!(done.stale(&chain()), Stale { items: 0, of: 7, steps: vec![] });
-        let mut today = chain();
-        today[0] = node("read", "crawl", 9);
-        assert_eq!(done.stale(&today).items, 0);
-    }
-
-    #[test]
-    fn a_version_goes_before_a_configuration_and_that_before_what_was_found() {
-        let mut found = chain();
-        found[1].fingerprint = Fingerprint::of(&2);
-        let done = done(chain(), found);
-        let since = Some("two".to_string());
-        assert_eq!(whys(&done, &chain()), [(1, "summarise".into(), Why::Prepared { since })]);
-        let mut today = chain();
-        today[1].configured = Fingerprint::of(&3);
-        assert_eq!(whys(&done, &today), [(1, "summarise".into(), Why::Configured)]);
-        today[1].version = 2;
-        let why = Why::Version { was: 1, now: 2 };
-        assert_eq!(why.to_string(), "done by version 1, now 2");
-        assert_eq!(whys(&done, &today), [(1, "summarise".into(), why)]);
-        assert_eq!(done.stale(&today).items, 7);
-    }
-
-    #[test]
-    fn a_step_that_comes_or_goes_is_named_and_closures_behind_it_only_move() {
-        let mut longer = chain();
-        longer.insert(1, node("then", "extract", 1));
-        longer[3].name = "map-3".into();
-        let added = done(chain(), chain());
-        assert_eq!(whys(&added, &longer), [(1, "extract".into(), Why::Added)]);
-        let removed = done(longer.clone(), longer);
-        assert_eq!(whys(&removed, &chain()), [(1, "extract".into(), Why::Removed)]);
-    }
-}
+#[path = "stale_tests.rs"]
+mod tests;

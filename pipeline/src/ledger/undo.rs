@@ -124,7 +124,9 @@ pub(crate) fn rollback(tx: &Tx<'_>, id: &str, now: i64) -> Result<RolledBack> {
         crash::point("rollback.inside");
     }
     // What is under way was built on it, and begins anew.
-    runs::abandon(tx, run.pipeline_no, now)?;
+    for replays in [false, true] {
+        runs::abandon(tx, run.pipeline_no, replays, now)?;
+    }
     // Later runs that found these keys as they were, or did them again to the same end, relied on it.
     tx.execute(
         "DELETE FROM tm_memory WHERE pipeline_no = ?1 AND run_no > ?2 AND key IN

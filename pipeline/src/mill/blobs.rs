@@ -49,7 +49,7 @@ impl Home {
 }
 
 /// Reads from the first place that has the whole range.
-fn read_first(
+pub(crate) fn read_first(
     places: &[PathBuf],
     blob: &Blob,
     archive: Option<(PathBuf, String)>,

@@ -1,6 +1,7 @@
 //! A mill's home: the folder on the SSD with ledger, scratch and lock.
 
 use super::Resources;
+use super::lane::{First, Lane};
 use super::lock::Lock;
 use crate::clock::{Clock, SystemClock, Zone};
 use crate::ledger::{CallCap, Ledger};
@@ -62,6 +63,8 @@ pub struct Home {
     turns: Mutex<HashMap<String, Arc<Turn<()>>>>,
     /// How many runs are at work.
     at_work: Arc<Mutex<u32>>,
+    /// Who goes first.
+    lane: Arc<Lane>,
     /// Rung when an order was carried out.
     stirred: Bell,
 }
@@ -70,6 +73,7 @@ pub struct Home {
 #[derive(Debug)]
 pub(crate) struct AtWork {
     _turn: OwnedMutexGuard<()>,
+    _first: Option<First>,
     count: Arc<Mutex<u32>>,
 }
 
@@ -107,6 +111,7 @@ impl Home {
             lock,
             turns: Mutex::new(HashMap::new()),
             at_work: Arc::default(),
+            lane: Arc::default(),
             stirred: Bell::new(),
         })
     }
@@ -163,15 +168,26 @@ impl Home {
             .help("open it with `HomeOptions::owner()`"))
     }
 
-    /// Waits until no other run of this pipeline is at work.
+    /// Waits until no other run of this pipeline is at work. Replays make room.
     pub(crate) async fn turn(&self, pipeline: &str) -> AtWork {
+        let first = self.lane.first();
         let turn = self.turn_of(pipeline).lock_owned().await;
-        self.begin_work(turn)
+        self.begin_work(turn, Some(first))
+    }
+
+    /// As [`turn`](Home::turn) for a replay, which asks nobody to make room.
+    pub(crate) async fn last_turn(&self, pipeline: &str) -> AtWork {
+        let turn = self.turn_of(pipeline).lock_owned().await;
+        self.begin_work(turn, None)
+    }
+
+    pub(crate) fn lane(&self) -> &Lane {
+        &self.lane
     }
 
     /// The turn of this pipeline, unless a run of it is at work.
     pub(crate) fn turn_now(&self, pipeline: &str) -> Option<AtWork> {
-        self.turn_of(pipeline).try_lock_owned().ok().map(|turn| self.begin_work(turn))
+        self.turn_of(pipeline).try_lock_owned().ok().map(|turn| self.begin_work(turn, None))
     }
 
     fn turn_of(&self, pipeline: &str) -> Arc<Turn<()>> {
@@ -179,10 +195,10 @@ impl Home {
         Arc::clone(turns.entry(pipeline.to_string()).or_default())
     }
 
-    fn begin_work(&self, turn: OwnedMutexGuard<()>) -> AtWork {
+    fn begin_work(&self, turn: OwnedMutexGuard<()>, first: Option<First>) -> AtWork {
         self.mend_when_idle();
         *self.at_work.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        AtWork { _turn: turn, count: Arc::clone(&self.at_work) }
+        AtWork { _turn: turn, _first: first, count: Arc::clone(&self.at_work) }
     }
 
     /// Lets the ledger write again after a write that failed: when no run is at work, whoever relied

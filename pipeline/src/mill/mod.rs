@@ -1,8 +1,9 @@
 //! Where is the mill, whose is it, and what does it run?
 
-mod blobs;
+pub(crate) mod blobs;
 mod builder;
 mod home;
+mod lane;
 pub(crate) mod lock;
 mod owner;
 mod resources;

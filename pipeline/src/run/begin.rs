@@ -2,44 +2,77 @@
 
 use super::execute::RunOptions;
 use super::live::{Before, Beginning, Live, Scene};
+use super::reenter::Replaying;
 use super::report::Counts;
 use super::trial::Trial;
-use crate::build::Blueprint;
+use crate::build::{Blueprint, Memory, Node};
 use crate::clock::Nominal;
-use crate::ledger::{NewRun, items, parked, pipelines, runs};
+use crate::ledger::{Done, NewRun, items, parked, pipelines, replays, runs, spliced};
 use crate::mill::Home;
 use crate::{Context, Fingerprint, Result};
 use std::sync::Arc;
 
 /// What each step says of itself, and the chain's fingerprint.
-pub(super) struct Prepared {
-    fingerprints: Vec<Fingerprint>,
+pub(crate) struct Prepared {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) fingerprints: Vec<Fingerprint>,
     chain: Fingerprint,
-    plan: String,
 }
 
-pub(super) async fn prepare(scene: &Arc<Scene>, blueprint: &Blueprint) -> Result<Prepared> {
+/// Prepares the steps from the place `from` on; those before it are not asked.
+pub(crate) async fn prepare(
+    scene: &Arc<Scene>,
+    blueprint: &Blueprint,
+    from: usize,
+) -> Result<Prepared> {
     let cx = Context::of_scene(scene);
-    let mut fingerprints = Vec::with_capacity(blueprint.nodes.len());
     let mut nodes = blueprint.nodes.clone();
-    for (node, step) in nodes.iter_mut().zip(&blueprint.steps) {
-        if let Some(step) = step {
+    for (node, step) in nodes.iter_mut().zip(&blueprint.steps).skip(from) {
+        // A table makes itself when it is prepared; who only looks leaves it as it is.
+        let works = !scene.looks || node.memory != Memory::Staged;
+        if let Some(step) = step.as_ref().filter(|_| works) {
             node.fingerprint =
                 step.prepare(&cx).await.map_err(|e| e.context(format!("prepare {}", node.name)))?;
         }
-        fingerprints.push(Fingerprint::of(&(
-            &node.name,
-            node.version,
-            node.fingerprint,
-            &node.fills,
-        )));
     }
-    for files in &blueprint.files {
+    for (_, files) in &blueprint.files {
         files.check(&cx)?;
     }
+    let (fingerprints, chain) = fingerprints(&nodes);
+    Ok(Prepared { nodes, fingerprints, chain })
+}
+
+impl Prepared {
+    /// The chain of a replay: steps before its entry are not prepared, and stand as the newest run
+    /// found them.
+    async fn behind_last_run(self, scene: &Scene, entry: usize) -> Result<Self> {
+        let name = scene.pipeline.clone();
+        let done = scene.home.ledger().read(move |read| Done::chains(read, &name)).await?;
+        let Some(newest) = done.newest() else { return Ok(self) };
+        let nodes = spliced(newest, &self.nodes, entry);
+        if nodes.len() != self.nodes.len() {
+            return Ok(self); // the chain before the entry is another one now
+        }
+        let (fingerprints, chain) = fingerprints(&nodes);
+        Ok(Self { nodes, fingerprints, chain })
+    }
+}
+
+/// The fingerprint of each step as it is prepared, and that of the whole chain.
+pub(crate) fn fingerprints(nodes: &[Node]) -> (Vec<Fingerprint>, Fingerprint) {
+    let of =
+        |node: &Node| Fingerprint::of(&(&node.name, node.version, node.fingerprint, &node.fills));
+    let each: Vec<_> = nodes.iter().map(of).collect();
     // The source is not part of the chain: one feed more makes no answer stale.
-    let chain = Fingerprint::of(fingerprints.get(1..).unwrap_or_default());
-    Ok(Prepared { fingerprints, chain, plan: serde_json::to_string(&nodes)? })
+    let chain = Fingerprint::of(each.get(1..).unwrap_or_default());
+    (each, chain)
+}
+
+/// What else a run is begun with, when it is no ordinary one.
+#[derive(Default)]
+pub(super) struct With {
+    pub(super) trial: Option<Trial>,
+    pub(super) replaying: Option<Arc<Replaying>>,
 }
 
 /// Begins or resumes the run. Says how many items it took over, and whether it was resumed.
@@ -48,22 +81,30 @@ pub(super) async fn begin(
     blueprint: &Arc<Blueprint>,
     prepared: Prepared,
     options: &RunOptions,
-    trial: Option<Trial>,
+    with: With,
 ) -> Result<(Arc<Live>, u64, bool)> {
     let home = &scene.home;
-    let new = new_run(scene, blueprint, &prepared, options, trial.is_some());
+    let prepared = match &with.replaying {
+        Some(replaying) => prepared.behind_last_run(scene, replaying.reentry.no).await?,
+        None => prepared,
+    };
+    let new = new_run(scene, blueprint, &prepared, options, &with);
     look_back(scene, new.now).await?;
-    let (no, chain, plan, limit) =
-        (scene.pipeline_no, prepared.chain, prepared.plan, blueprint.limit);
-    let entries = blueprint.entries();
+    let (no, chain, plan) =
+        (scene.pipeline_no, prepared.chain, serde_json::to_string(&prepared.nodes)?);
+    let is_replay = new.replay.is_some();
+    // A replay has a limit of its own, and takes over nothing.
+    let limit = blueprint.limit.filter(|_| !is_replay);
+    let entries = blueprint.entries_from(new.entry);
     let (run, resumed, carried, given_up) = home
         .ledger()
         .transaction(move |tx| {
             let mut new = new;
             new.plan_no = pipelines::plan_no(tx, no, &chain, &plan)?;
-            let given_up = if new.trial { vec![] } else { runs::unfinished(tx, no)? };
+            let given_up = if new.trial { vec![] } else { runs::unfinished(tx, no, is_replay)? };
             let (run, resumed) = runs::begin(tx, &new)?;
-            let carried = if resumed || new.trial { 0 } else { items::carry(tx, &run, limit)? };
+            let fresh = !resumed && !new.trial && !is_replay;
+            let carried = if fresh { items::carry(tx, &run, limit)? } else { 0 };
             items::park_strays(tx, run.no, &entries)?;
             Ok((run, resumed, carried, given_up))
         })
@@ -74,6 +115,10 @@ pub(super) async fn begin(
         ));
     }
     let run_no = run.no;
+    let calls = match &run.report {
+        Some(pulse) if is_replay && resumed => serde_json::from_value(pulse["calls"].clone())?,
+        _ => (0, 0),
+    };
     let before = home
         .ledger()
         .read(move |read| {
@@ -84,10 +129,14 @@ pub(super) async fn begin(
                 dropped: parked::dropped(read, no)?.into_iter().collect(),
                 ends,
                 last_seq: items::last_seq(read, run_no)?,
+                calls,
                 passed: limit.map_or(Ok(0), |_| items::passed(read, run_no))?,
             })
         })
         .await?;
+    if is_replay && resumed {
+        say_superseded(scene, run_no).await?;
+    }
     let with = Beginning {
         run,
         fingerprints: prepared.fingerprints,
@@ -95,10 +144,22 @@ pub(super) async fn begin(
         before,
         patience: options.patience,
         keep_going: options.keep_going,
-        trial,
+        trial: with.trial,
+        replaying: with.replaying,
     };
     let live = Live::new(Arc::clone(scene), Arc::clone(blueprint), with);
     Ok((Arc::new(live), carried, resumed))
+}
+
+/// Other runs came first, and what they made is newer.
+async fn say_superseded(scene: &Scene, run_no: i64) -> Result<()> {
+    let count = scene.home.ledger().read(move |read| replays::superseded(read, run_no)).await?;
+    if count > 0 {
+        scene.say(format!(
+            "{count} items were done anew by other runs meanwhile; they stay as those left them"
+        ));
+    }
+    Ok(())
 }
 
 fn new_run(
@@ -106,25 +167,38 @@ fn new_run(
     blueprint: &Blueprint,
     prepared: &Prepared,
     options: &RunOptions,
-    trial: bool,
+    with: &With,
 ) -> NewRun {
     let home = &scene.home;
     let now = home.clock().now();
     let local = home.zone().local(now);
     let nominal = options.scheduled_for.unwrap_or(Nominal { local, offset: None });
+    let selection = with.replaying.as_ref().map(|replaying| &replaying.selection);
     NewRun {
         id: run_id(home, &scene.pipeline, now),
         pipeline_no: scene.pipeline_no,
         plan_no: 0,
-        source: prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing),
-        source_name: blueprint.source().to_string(),
-        trigger: if trial { "try".into() } else { options.trigger.clone() },
+        source: match selection {
+            Some(selection) => selection.fingerprint(),
+            None => prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing),
+        },
+        source_name: match selection {
+            Some(selection) => format!("replay {}", selection.from),
+            None => blueprint.source().to_string(),
+        },
+        trigger: match (&with.trial, selection) {
+            (Some(_), _) => "try".into(),
+            (_, Some(_)) => "replay".into(),
+            _ => options.trigger.clone(),
+        },
         scheduled_for: nominal.to_string(),
         firing_no: options.firing,
         only_resume: options.only_resume,
         dt: nominal.date().format("%Y-%m-%d").to_string(),
         now: now.timestamp_millis(),
-        trial,
+        trial: with.trial.is_some(),
+        replay: selection.cloned(),
+        entry: with.replaying.as_ref().map_or(0, |replaying| replaying.reentry.no),
     }
 }
 

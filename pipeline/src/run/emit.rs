@@ -198,6 +198,7 @@ impl<T: Item> Emit<T> {
             content: yielded.content.filter(|_| fits),
             note: yielded.note.as_ref().map(ToString::to_string),
             state,
+            dt: None,
         }))
     }
 
@@ -246,6 +247,7 @@ impl<T: Item> Emit<T> {
             content: None,
             note: note.map(|note| note.to_string()),
             state: ItemState::Unchanged,
+            dt: None,
         }
     }
 

@@ -14,7 +14,7 @@ const PAGE: u32 = 256;
 
 /// Puts in the items that the run has recorded at this entry (0: the source) but not settled.
 /// False when the run is to stop.
-pub(crate) async fn replay<T: Item>(live: &Arc<Live>, entry: usize, out: &Out<T>) -> Result<bool> {
+pub(crate) async fn again<T: Item>(live: &Arc<Live>, entry: usize, out: &Out<T>) -> Result<bool> {
     let (run_no, last) = (live.run.no, live.resumed_to);
     let mut after = 0;
     while after < last {
@@ -72,6 +72,7 @@ fn derived<T: Item>(live: &Live, key: String, item: &T) -> Result<Recorded> {
         content: None,
         note: None,
         state: ItemState::Open,
+        dt: None,
     })
 }
 
@@ -87,7 +88,7 @@ where
     let (out, flow) = live.lane(no);
     let shared = Arc::clone(live);
     live.spawn(async move {
-        if replay(&shared, no, &out).await? { work(shared, out).await } else { Ok(()) }
+        if again(&shared, no, &out).await? { work(shared, out).await } else { Ok(()) }
     });
     flow
 }
@@ -176,12 +177,15 @@ async fn go_on<T: Item>(
     parts: Vec<(Recorded, T)>,
     out: &Out<T>,
 ) -> Result<bool> {
-    let run_no = live.run.no;
+    let (run_no, archived) = (live.run.no, live.replaying.is_some());
     let rows: Vec<Recorded> = parts.iter().map(|(recorded, _)| recorded.clone()).collect();
     let bytes = rows.iter().map(|row| row.item.as_ref().map_or(0, Vec::len) + 128).sum();
     live.ledger()
         .write(bytes, move |tx| {
             rows.iter().try_for_each(|row| items::record(tx, run_no, no, row))?;
+            if archived {
+                items::inherit_date(tx, run_no, &ended, &rows)?;
+            }
             items::through(tx, run_no, &ended, state)
         })
         .await?;

@@ -1,21 +1,21 @@
 //! One run from the first question to the report.
 
-use super::begin::{begin, prepare};
+use super::begin::{With, begin, prepare};
 use super::live::{Live, Scene};
 use super::progress::{Event, Progress, Silent};
 use super::report::{OffloadReport, PruneReport, RunReport};
 use super::stop::{Stop, Urgency};
 use super::trial::{Trial, TrialReport};
-use super::{finish, gate, log, pulse};
+use super::{finish, gate, log, pulse, reenter};
 use crate::build::{Blueprint, Job};
 use crate::clock::Nominal;
 use crate::ledger::{RunState, firings, items, pipelines, runs};
 use crate::mill::Home;
+use crate::replay::Selection;
 use crate::{Error, Result};
 use chrono::{DateTime, Days, Utc};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tracing::field::Empty;
 
@@ -30,6 +30,8 @@ pub struct RunOptions {
     pub firing: Option<i64>,
     /// Only go on with an unfinished run of the same source: begin no other.
     pub only_resume: bool,
+    /// Which archived items it works on again, instead of what its source yields.
+    pub replay: Option<Selection>,
     /// An archive that takes precedence over the one in the code.
     pub archive: Option<PathBuf>,
     /// Who is told how it goes.
@@ -58,6 +60,7 @@ impl Default for RunOptions {
             scheduled_for: None,
             firing: None,
             only_resume: false,
+            replay: None,
             archive: None,
             progress: Arc::new(Silent),
             stop: Stop::default(),
@@ -87,7 +90,11 @@ impl Home {
         let blueprint = &job.blueprint;
         self.check_owner()?;
         blueprint.check()?;
-        let _at_work = self.turn(&blueprint.name).await;
+        let from = first_step(blueprint, &options)?;
+        let _at_work = match options.replay {
+            Some(_) => self.last_turn(&blueprint.name).await,
+            None => self.turn(&blueprint.name).await,
+        };
         let begun = self.clock().now();
         if options.stop.urgency() > Urgency::Go {
             return Err(not_begun()); // it was stopped while it waited for its turn
@@ -105,9 +112,12 @@ impl Home {
         };
         let scene = scene(self, blueprint, &options, gate.as_ref()).await?;
         check_tables(&scene, blueprint).await?;
-        let prepared = prepare(&scene, blueprint).await?;
+        let prepared = prepare(&scene, blueprint, from).await?;
         finish::missing_snapshots(&scene).await?;
-        let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options, None).await?;
+        let replaying =
+            reenter::open(&scene, blueprint, gate.as_ref(), &options, &prepared).await?;
+        let with = With { replaying, ..With::default() };
+        let (live, carried, resumed) = begin(&scene, blueprint, prepared, &options, with).await?;
         log::begun(self, &live.run.id, &live.run.id);
         finish::clear_abandoned(&scene).await?;
         scene.progress.event(&Event::Begun { run: &live.run.id, resumed, carried });
@@ -160,13 +170,20 @@ impl Home {
     }
 }
 
+/// The first step that works: in a replay the one behind the step that it enters behind.
+fn first_step(blueprint: &Blueprint, options: &RunOptions) -> Result<usize> {
+    let Some(selection) = &options.replay else { return Ok(0) };
+    selection.check()?;
+    Ok(blueprint.reentry(&selection.from)?.no + 1)
+}
+
 fn has_its_run() -> Error {
     Error::halt("this time of the schedule has its run")
         .because("has_its_run")
         .help("`schedule log` shows which; `run` without --at runs now")
 }
 
-fn not_begun() -> Error {
+pub(super) fn not_begun() -> Error {
     Error::halt("interrupted before it began").because("interrupted").help("run it again")
 }
 
@@ -200,8 +217,9 @@ pub(super) async fn trial(
         true,
     ));
     check_tables(&scene, blueprint).await?;
-    let prepared = prepare(&scene, blueprint).await?;
-    let (live, _, _) = begin(&scene, blueprint, prepared, &options, Some(trial)).await?;
+    let prepared = prepare(&scene, blueprint, 0).await?;
+    let with = With { trial: Some(trial), ..With::default() };
+    let (live, _, _) = begin(&scene, blueprint, prepared, &options, with).await?;
     log::begun(home, &live.run.id, &format!("{}-try", live.run.id));
     let whole = AbandonOnDrop(Arc::clone(&live));
     let flowed = flow(&live, job).await;
@@ -246,8 +264,8 @@ async fn report(
         state,
         carried: how.carried,
         items,
-        calls_made: scene.calls_made.load(Relaxed),
-        calls_remembered: scene.calls_remembered.load(Relaxed),
+        calls_made: live.calls().0,
+        calls_remembered: live.calls().1,
         changed_rows: published.changed_rows,
         repeated_keys: published.repeated_keys,
         steps: live.steps(),
@@ -269,7 +287,7 @@ impl Drop for AbandonOnDrop {
     }
 }
 
-async fn scene(
+pub(super) async fn scene(
     home: &Arc<Home>,
     blueprint: &Arc<Blueprint>,
     options: &RunOptions,
@@ -309,7 +327,9 @@ async fn check_tables(scene: &Arc<Scene>, blueprint: &Arc<Blueprint>) -> Result<
 
 /// Turns the run's bound when its time is up.
 fn watch_the_time(live: &Arc<Live>) -> Result<()> {
-    let Some(until) = live.blueprint.until()? else { return Ok(()) };
+    // A replay goes on for as long as it takes: it gives way to every other run.
+    let until = live.blueprint.until()?.filter(|_| live.replaying.is_none());
+    let Some(until) = until else { return Ok(()) };
     let home = &live.scene.home;
     let now = home.clock().now();
     let local = home.zone().local(now);
@@ -340,6 +360,7 @@ async fn stopped(live: &Arc<Live>) -> Result<()> {
         return Ok(());
     }
     let run_no = live.run.no;
+    pulse::beat(live).await?;
     live.ledger().flush().await?;
     let (counts, _) = live.ledger().read(move |read| items::ends(read, run_no)).await?;
     live.ledger().commit(move |tx| runs::stop(tx, run_no)).await?;
@@ -366,21 +387,4 @@ async fn halted(live: &Arc<Live>, error: Error) -> Error {
 async fn keep_report(live: &Arc<Live>, state: RunState, report: &RunReport) -> Result<()> {
     let (run_no, now, text) = (live.run.no, live.now_millis(), serde_json::to_string(report)?);
     live.ledger().commit(move |tx| runs::set_state(tx, run_no, state, now, Some(&text))).await
-}
-
-impl OffloadReport {
-    /// The archive is away, and nothing was tried.
-    fn away(root: &Path, why: &str) -> Self {
-        Self {
-            state: "waiting".into(),
-            archive: Some(root.to_string_lossy().into_owned()),
-            note: Some(why.to_string()),
-            ..Self::default()
-        }
-    }
-
-    /// For a pipeline without an archive.
-    pub(crate) fn none() -> Self {
-        Self { state: "none".into(), ..Self::default() }
-    }
 }

@@ -1,17 +1,22 @@
 //! The end of a run, in this order: seal, publish, snapshot, offload, retention.
 
+use super::begin::fingerprints;
 use super::gate::Gate;
 use super::live::{Live, Scene};
 use super::log::in_run;
 use super::progress::Event;
+use super::reenter::Replaying;
 use super::report::{OffloadReport, PruneReport};
 use super::{log, offload, retention};
+use crate::build::SpoolOf;
 use crate::ledger::clean::{Broom, sweep};
 use crate::ledger::{
-    OffloadRow, Publishing, RunRow, RunState, memory, offloads, publish, write_snapshot,
+    Done, OffloadRow, Publishing, RunRow, RunState, Tx, items, memory, offloads, pipelines,
+    publish, replays, spliced, write_snapshot,
 };
 use crate::sink::{Origin, Sealing};
 use crate::{Context, Error, Result, crash};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The dataset of full copies of the published tables.
@@ -40,38 +45,58 @@ pub(crate) async fn seal_and_publish(live: &Arc<Live>) -> Result<Published> {
 
 async fn seal(live: &Arc<Live>) -> Result<()> {
     let cx = Context::of_run(live);
-    for step in live.blueprint.steps.iter().flatten() {
-        step.finish(&cx).await?;
+    // In a replay only what lies behind its entry has worked.
+    let works = |no: usize| live.replaying.is_none() || no > live.entry;
+    for (no, step) in live.blueprint.steps.iter().enumerate() {
+        if let Some(step) = step.as_ref().filter(|_| works(no)) {
+            step.finish(&cx).await?;
+        }
     }
-    for sink in 0..live.blueprint.files.len() {
-        let sealing = Arc::clone(live);
-        let names: Vec<String> =
-            tokio::task::spawn_blocking(in_run(move || seal_files(&sealing, sink)))
-                .await
-                .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
-        let dataset = live.blueprint.files[sink].dataset();
-        names.iter().for_each(|name| live.add_artifact(dataset, name));
-        crash::point("seal.file");
+    for (sink, (_, files)) in live.blueprint.files.iter().enumerate().filter(|(_, f)| works(f.0)) {
+        for dt in dates(live, sink).await? {
+            let sealing = Arc::clone(live);
+            let names: Vec<String> =
+                tokio::task::spawn_blocking(in_run(move || seal_files(&sealing, sink, dt)))
+                    .await
+                    .map_err(|e| Error::halt("sealing the run's files failed").caused_by(e))??;
+            names.iter().for_each(|name| live.add_artifact(files.dataset(), name));
+            crash::point("seal.file");
+        }
     }
     Ok(())
 }
 
-fn seal_files(live: &Arc<Live>, sink: usize) -> Result<Vec<String>> {
-    let files = &live.blueprint.files[sink];
-    let folder = Context::of_run(live).folder(files.dataset())?;
+/// The dates that a sink's files are filed under: in a replay those of the archived items, else the
+/// run's own.
+async fn dates(live: &Arc<Live>, sink: usize) -> Result<Vec<Option<String>>> {
+    if live.replaying.is_none() {
+        return Ok(vec![None]);
+    }
+    let run_no = live.run.no;
+    live.ledger().read(move |read| items::dates(read, run_no, sink)).await
+}
+
+fn seal_files(live: &Arc<Live>, sink: usize, dt: Option<String>) -> Result<Vec<String>> {
+    let (_, files) = &live.blueprint.files[sink];
+    let whole = Context::of_run(live).folder(files.dataset())?;
+    // Each date has a folder of its own, as it will have in the archive.
+    let within = dt.as_ref().map_or(String::new(), |dt| format!("dt={dt}/"));
+    let folder = whole.join(&within);
+    std::fs::create_dir_all(&folder)?;
     let sealing = Sealing {
         pipeline: &live.scene.pipeline,
         run: &live.run.id,
-        dt: &live.run.dt,
+        dt: dt.as_deref().unwrap_or(&live.run.dt),
         steps: live.chain,
         folder: &folder,
     };
-    let names = files.seal(live.ledger(), live.run.no, sink, &sealing)?;
+    let of = SpoolOf { run_no: live.run.no, sink, dt: dt.clone() };
+    let names = files.seal(live.ledger(), of, &sealing)?;
     if names.is_empty() {
         // Fails when another sink has files there, and then it is needed.
         let _ = std::fs::remove_dir(&folder);
     }
-    Ok(names)
+    Ok(names.into_iter().map(|name| format!("{within}{name}")).collect())
 }
 
 /// Clears scratch of what runs left there that were given up.
@@ -95,7 +120,17 @@ async fn publish_all(live: &Arc<Live>) -> Result<Published> {
     let (run, now) = (live.run.clone(), live.now_millis());
     // In a transaction of its own, before the publish: nobody sees it until then, and those who
     // want to write wait less.
-    let repeated_keys = live.ledger().transaction(move |tx| memory::write(tx, &run, now)).await?;
+    let replaying = live.replaying.clone();
+    let repeated_keys = live
+        .ledger()
+        .transaction(move |tx| match &replaying {
+            None => memory::write(tx, &run, now),
+            Some(replaying) => {
+                let plans = plans(tx, &run, replaying)?;
+                replays::write(tx, &run, &plans, now)
+            }
+        })
+        .await?;
     crash::point("memory.written");
     let what = Publishing {
         run: live.run.clone(),
@@ -120,6 +155,20 @@ async fn publish_all(live: &Arc<Live>) -> Result<Published> {
         .await?;
     crash::point("publish.committed");
     Ok(Published { changed_rows, repeated_keys })
+}
+
+/// By the chain that did a key before: the chain that has done it now. What lies before the entry of a
+/// replay was not done again.
+fn plans(tx: &Tx<'_>, run: &RunRow, replaying: &Replaying) -> Result<BTreeMap<i64, i64>> {
+    let done = Done::chains(tx, &run.pipeline)?;
+    let mut plans = BTreeMap::new();
+    for (plan, before) in done.all() {
+        let nodes = spliced(before, &replaying.today, replaying.reentry.no);
+        let (_, chain) = fingerprints(&nodes);
+        let body = serde_json::to_string(&nodes)?;
+        plans.insert(plan, pipelines::plan_no(tx, run.pipeline_no, &chain, &body)?);
+    }
+    Ok(plans)
 }
 
 /// Housekeeping, a little at a time. What fails here is made up for by the next run.

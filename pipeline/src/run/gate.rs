@@ -33,7 +33,9 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
     let root = resolve(home, place.unwrap_or(&archive.at));
     let name = root.to_string_lossy().into_owned();
     let known = home.ledger().read(move |read| offloads::known_archive(read, &name)).await?;
-    let inside = is_inside(home.root(), &root);
+    // Who only looks makes no archive, and takes none over.
+    let owner = home.check_owner().is_ok();
+    let inside = owner && is_inside(home.root(), &root);
     let (place, expected, now) = (root.clone(), known.clone(), home.clock().now());
     let home_root = home.root().to_path_buf();
     let looked = tier_thread::run(move |_| {
@@ -52,7 +54,9 @@ pub async fn open_gate(home: &Arc<Home>, archive: &Archive, place: Option<&Path>
     };
     match presence {
         Presence::Here(tier) => {
-            home.accept_archive(&tier, &root).await?;
+            if owner {
+                home.accept_archive(&tier, &root).await?;
+            }
             Ok(Gate { root, tier: Some(tier), away: None, same_disk })
         }
         Presence::Away { why } if known.is_some() => {

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::ledger::Read;
 use crate::ledger::items;
+use crate::replay::pick;
 use crate::{Fingerprint, ledger::ItemState};
 
 /// What the run has of its keys, sorted by their hashes. 128 bits of BLAKE3 stand for a key: two
@@ -36,15 +37,15 @@ pub(crate) enum Had {
 }
 
 impl Keys {
-    /// All keys that the source has yielded in this run.
-    pub(crate) fn of_run(read: &Read<'_>, run_no: i64) -> Result<Self> {
+    /// All keys that entered this run behind the step `entry`.
+    pub(crate) fn of_run(read: &Read<'_>, run_no: i64, entry: usize) -> Result<Self> {
         let mut keys = Vec::new();
-        items::each_key(read, run_no, |key, seq, content, state| {
+        items::each_key(read, run_no, entry, |key, seq, content, state| {
             let content = match state {
                 ItemState::Unchanged => UNCHANGED,
                 _ => content.map_or(NONE, |content| short(&content)),
             };
-            keys.push(Entry { key: hash(key), seq, content });
+            keys.push(Entry { key: pick::hash(key), seq, content });
         })?;
         keys.sort_unstable();
         Ok(Self(keys))
@@ -73,18 +74,12 @@ impl Keys {
         if self.0.is_empty() {
             return &[];
         }
-        let hash = hash(key);
+        let hash = pick::hash(key);
         let begin = self.0.partition_point(|entry| entry.key < hash);
         let rest = self.0.get(begin..).unwrap_or_default();
         let count = rest.iter().take_while(|entry| entry.key == hash).count();
         rest.get(..count).unwrap_or_default()
     }
-}
-
-fn hash(key: &str) -> u128 {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..16]);
-    u128::from_le_bytes(bytes)
 }
 
 /// 64 bits of a content's hash, apart from the two that mean something else.

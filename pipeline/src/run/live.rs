@@ -2,6 +2,7 @@
 
 use super::keys::Keys;
 use super::progress::{Event, Progress};
+use super::reenter::Replaying;
 use super::report::Counts;
 use super::stats::{StepReport, Times};
 use super::stop::{Stop, Urgency};
@@ -16,6 +17,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
@@ -40,6 +42,8 @@ pub(crate) struct Scene {
     pub(crate) calls_remembered: AtomicU64,
     /// One item is tried, and nothing is as it was last time.
     pub(crate) trial: bool,
+    /// Nothing is run, only looked at: what a step chooses is not kept.
+    pub(crate) looks: bool,
     said: Mutex<Vec<String>>,
 }
 
@@ -62,8 +66,14 @@ impl Scene {
             calls_made: AtomicU64::new(0),
             calls_remembered: AtomicU64::new(0),
             trial,
+            looks: false,
             said: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Of something that is only looked at.
+    pub(crate) fn that_looks(self) -> Self {
+        Self { looks: true, ..self }
     }
 
     /// A line for the person: shown now and kept for the report; the same line only once.
@@ -106,6 +116,10 @@ pub(crate) struct Live {
     pub(crate) before: Before,
     /// What it knows of one item that is tried.
     pub(crate) trial: Option<Trial>,
+    /// The archived items that it works on again, when it is a replay.
+    pub(crate) replaying: Option<Arc<Replaying>>,
+    /// The step behind which its items enter; 0: the source.
+    pub(crate) entry: usize,
     pub(crate) tally: Tally,
     keys: OnceCell<Keys>,
     times: Vec<Times>,
@@ -129,6 +143,8 @@ pub(crate) struct Before {
     pub(crate) ends: Counts,
     pub(crate) last_seq: u64,
     pub(crate) passed: u64,
+    /// Of a replay, which makes room for others again and again: its calls before.
+    pub(crate) calls: (u64, u64),
 }
 
 /// What a run is begun with.
@@ -140,6 +156,7 @@ pub(crate) struct Beginning {
     pub(crate) patience: Duration,
     pub(crate) keep_going: bool,
     pub(crate) trial: Option<Trial>,
+    pub(crate) replaying: Option<Arc<Replaying>>,
 }
 
 impl Live {
@@ -158,6 +175,8 @@ impl Live {
             passed: AtomicU64::new(with.before.passed),
             before: with.before,
             trial: with.trial,
+            entry: with.replaying.as_ref().map_or(0, |replaying| replaying.reentry.no),
+            replaying: with.replaying,
             keys: OnceCell::new(),
             rooms: Mutex::new(Vec::new()),
             begun: Instant::now(),
@@ -222,13 +241,14 @@ impl Live {
 
     /// The keys that the run had when it began; read once, when they are needed first.
     pub(crate) async fn keys(&self) -> Result<&Keys> {
-        let (run_no, any) = (self.run.no, self.resumed_to > 0 && !self.run.source_done);
+        let (run_no, entry) = (self.run.no, self.entry);
+        let any = self.resumed_to > 0 && !self.run.source_done;
         self.keys
             .get_or_try_init(|| async move {
                 if !any {
                     return Ok(Keys::default());
                 }
-                self.ledger().read(move |read| Keys::of_run(read, run_no)).await
+                self.ledger().read(move |read| Keys::of_run(read, run_no, entry)).await
             })
             .await
     }
@@ -245,6 +265,13 @@ impl Live {
     /// Monotonic time since the run began, for signs of life.
     pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
+    }
+
+    /// Calls to models that were made, and that were answered from memory.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        let (made, remembered) = self.before.calls;
+        let now = |count: &AtomicU64| count.load(Relaxed);
+        (made + now(&self.scene.calls_made), remembered + now(&self.scene.calls_remembered))
     }
 
     /// Counts one item of a step.

@@ -15,6 +15,8 @@ mod outcome;
 pub mod progress;
 mod pulse;
 pub(crate) mod read;
+pub(crate) mod reenter;
+mod replay;
 pub mod report;
 mod retention;
 mod retry;

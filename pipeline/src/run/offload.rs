@@ -120,7 +120,7 @@ async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<Of
     let (run_no, dataset) = (row.run_no, row.dataset.clone());
     let files =
         scene.home.ledger().read(move |read| offloads::files(read, run_no, &dataset)).await?;
-    let parcel = Parcel {
+    let whole = Parcel {
         mill: scene.home.mill().to_string(),
         pipeline: row.pipeline.clone(),
         dataset: row.dataset.clone(),
@@ -132,13 +132,40 @@ async fn ship(scene: &Arc<Scene>, tier: &Tier, mut row: OffloadRow) -> Result<Of
         created: DateTime::<Utc>::from_timestamp_millis(row.started_at).unwrap_or_default(),
         rows: BTreeMap::new(),
     };
-    let (own, count) = (tier.clone(), parcel.files.len() as u64);
-    let shipped = tier_thread::run(move |beat| tier::ship(&own, &parcel, beat)).await?;
-    let folder = shipped.folder.strip_prefix(&tier.root).unwrap_or(&shipped.folder);
-    row.folder = Some(folder.to_string_lossy().into_owned());
-    row.bytes = shipped.bytes;
-    row.files = count;
+    (row.files, row.bytes) = (whole.files.len() as u64, 0);
+    let parcels = by_date(whole)?;
+    let many = parcels.len() > 1;
+    for parcel in parcels {
+        let own = tier.clone();
+        let shipped = tier_thread::run(move |beat| tier::ship(&own, &parcel, beat)).await?;
+        crash::point("offload.parcel");
+        let folder = shipped.folder.strip_prefix(&tier.root).unwrap_or(&shipped.folder);
+        row.folder = Some(folder.to_string_lossy().into_owned());
+        row.bytes += shipped.bytes;
+    }
+    if many {
+        row.folder = Some(format!("{}/{}/dt=*/run={}", row.dataset, row.pipeline, row.run));
+    }
     Ok(row)
+}
+
+/// A replay's files go to the dates of the archived items that they were made from: a parcel for each
+/// folder `dt=…` that its files lie in.
+fn by_date(whole: Parcel) -> Result<Vec<Parcel>> {
+    let mut parcels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in &whole.files {
+        let dated = file.strip_prefix("dt=").and_then(|rest| rest.split_once('/'));
+        let (dt, name) = dated.unwrap_or(("", file));
+        parcels.entry(dt.to_string()).or_default().push(name.to_string());
+    }
+    let of = |(dt, files): (String, Vec<String>)| match dt.as_str() {
+        "" => Ok(Parcel { files, ..whole.clone() }),
+        dt => {
+            let source = whole.source.join(format!("dt={dt}"));
+            Ok(Parcel { dt: dt.parse()?, source, files, ..whole.clone() })
+        }
+    };
+    parcels.into_iter().map(of).collect()
 }
 
 /// Takes the scratch copy away: to the trash, and out of it at once unless the archive lies on a

@@ -25,6 +25,7 @@ pub(crate) async fn last(live: &Live, halted: Option<String>) -> Result<()> {
         steps: live.steps(),
         said: live.scene.said(),
         halted,
+        calls: live.calls(),
     };
     let (run_no, text) = (live.run.no, serde_json::to_string(&pulse)?);
     live.ledger().write(text.len(), move |tx| runs::beat(tx, run_no, &owner, &text)).await

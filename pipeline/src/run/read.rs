@@ -31,7 +31,7 @@ async fn read<S: Source>(live: &Arc<Live>, source: &S, out: Out<S::Item>) -> Res
             tracing::debug!(%error, "the run's keys will be read again when they are needed");
         }
     });
-    if !entry::replay(live, 0, &out).await? || live.run.source_done {
+    if !entry::again(live, 0, &out).await? || live.run.source_done {
         return Ok(());
     }
     let emit = Emit { live: Arc::clone(live), out, source: source.name().to_string() };

@@ -3,6 +3,7 @@
 use super::stats::StepReport;
 use crate::ledger::{OffloadRow, RunState};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// How many items ended where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +118,9 @@ pub struct Pulse {
     /// What it halted on, if it did.
     #[serde(default)]
     pub halted: Option<String>,
+    /// Of a replay: calls to a model that were made, and that were answered from memory, so far.
+    #[serde(default)]
+    pub calls: (u64, u64),
 }
 
 impl Counts {
@@ -128,5 +132,22 @@ impl Counts {
             waiting: self.waiting + more.waiting,
             parked: self.parked + more.parked,
         }
+    }
+}
+
+impl OffloadReport {
+    /// The archive is away, and nothing was tried.
+    pub(super) fn away(root: &Path, why: &str) -> Self {
+        Self {
+            state: "waiting".into(),
+            archive: Some(root.to_string_lossy().into_owned()),
+            note: Some(why.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// For a pipeline without an archive.
+    pub(crate) fn none() -> Self {
+        Self { state: "none".into(), ..Self::default() }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// How urgently a run is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +62,21 @@ impl Stop {
         if watched.wait_for(|now| *now >= urgency).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// A switch that is turned when this one is, as long as the set lives; turned itself, it turns no
+    /// other.
+    pub(crate) fn follower(&self) -> (Stop, JoinSet<()>) {
+        let (one, all) = (Stop::default(), self.clone());
+        let turned = one.clone();
+        let mut forward = JoinSet::new();
+        forward.spawn(async move {
+            all.reached(Urgency::Drain).await;
+            turned.drain();
+            all.reached(Urgency::Abort).await;
+            turned.abort();
+        });
+        (one, forward)
     }
 
     fn raise(&self, to: Urgency) {

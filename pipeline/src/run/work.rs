@@ -5,7 +5,10 @@ use super::retry;
 use crate::build::Knobs;
 use crate::context::Signs;
 use crate::item::{MAX_BYTES, too_large};
+use crate::ledger::Tx;
+use crate::ledger::costs::{self, CostKey};
 use crate::ledger::steps::{self, StepKey};
+use crate::replay::Cost;
 use crate::{
     Context, Envelope, Error, Fingerprint, Item, Result, ResultExt, Stage, Verdict, crash,
 };
@@ -27,6 +30,7 @@ struct Worked<T> {
     item: T,
     output: Vec<u8>,
     input: Fingerprint,
+    cost: Cost,
 }
 
 /// One item through a remembered step: recalled, or worked on and then remembered.
@@ -52,10 +56,15 @@ pub(crate) async fn remembered<In: Item, S: Stage<In>>(
         return Ok(None);
     }
     match with_retries(&live, &stage, no, &envelope).await {
-        Ok(Worked { item, output, input }) => {
+        Ok(Worked { item, output, input, cost }) => {
             crash::point("step.done");
             let (bytes, key) = (output.len(), key(input));
-            live.ledger().write(bytes + 128, move |tx| steps::keep(tx, &key, &output)).await?;
+            let cost = (!cost.is_nothing()).then(|| (cost_key(&live, no, &envelope.key), cost));
+            let keep = move |tx: &Tx<'_>| {
+                steps::keep(tx, &key, &output)?;
+                cost.map_or(Ok(()), |(of, cost)| costs::keep(tx, &of, run_no, &cost))
+            };
+            live.ledger().write(bytes + 128, keep).await?;
             live.look(no, &item)?;
             Ok(Some(envelope.with_bytes(item, bytes)))
         }
@@ -63,6 +72,16 @@ pub(crate) async fn remembered<In: Item, S: Stage<In>>(
             live.setback(seq, &envelope.key, stage.name(), error).await?;
             Ok(None)
         }
+    }
+}
+
+/// Under what the cost of an answer is remembered.
+fn cost_key(live: &Live, no: usize, key: &str) -> CostKey {
+    CostKey {
+        pipeline_no: live.scene.pipeline_no,
+        key: key.to_string(),
+        step: live.blueprint.label(no),
+        fingerprint: live.fingerprints.get(no).copied().unwrap_or_else(Fingerprint::nothing),
     }
 }
 
@@ -157,7 +176,7 @@ async fn attempt_once<In: Item, S: Stage<In>>(
         if output.len() > MAX_BYTES {
             return Err(too_large(output.len()));
         }
-        Ok(Worked { item, output, input: hash })
+        Ok(Worked { item, output, input: hash, cost: cx.cost() })
     };
     let task = AbortOnDrop(tokio::spawn(guarded(work).in_current_span()));
     let patience =

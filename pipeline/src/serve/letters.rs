@@ -101,7 +101,7 @@ impl Home {
         if let (Order::Remember { job, .. }, Some(server)) = (&order, &server) {
             server.with.roster.check_free(&job.pipeline)?;
         }
-        let (Order::Run(run), Some(server)) = (order.clone(), server) else {
+        let (Order::Run(_) | Order::Replay(_), Some(server)) = (&order, server) else {
             return self.carry_out(order).await;
         };
         let (home, no) = (Arc::clone(self), request.no);
@@ -114,7 +114,12 @@ impl Home {
                 }
             });
         };
-        Ok(serde_json::to_value(server.run_order(run, told).await?)?)
+        let report = match order {
+            Order::Run(run) => Some(server.run_order(run, told).await?),
+            Order::Replay(replay) => server.replay_order(replay, told).await?,
+            other => return self.carry_out(other).await,
+        };
+        Ok(serde_json::to_value(report)?)
     }
 
     /// Who gave an order that was taken waits for its answer: it is brought to its end first.

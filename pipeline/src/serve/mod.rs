@@ -14,6 +14,6 @@ mod workers;
 mod yields;
 
 pub use notice::{Mute, Notice, NoticeKind, Notify};
-pub use orders::{Order, RunOrder};
+pub use orders::{Order, ReplayOrder, RunOrder};
 pub use roster::{Make, Roster};
 pub use server::{Limits, ServeOptions, Server, Tell};

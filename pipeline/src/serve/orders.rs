@@ -7,6 +7,7 @@ use crate::ledger::{
     JobRow, ParkedFilter, ParkedItem, RunRow, ScheduleRow, jobs, parked, schedules, undo,
 };
 use crate::mill::Home;
+use crate::replay::Selection;
 use crate::run::progress::overheard;
 use crate::run::{PruneReport, RunOptions, RunReport, apply, decide, open_gate};
 use crate::tier::Tier;
@@ -38,8 +39,15 @@ pub enum Order {
         /// Carry out a large plan, too.
         yes: bool,
     },
-    /// Run a pipeline now: only a program that serves does this.
+    /// Run a pipeline now: only a program that serves, or one that replays, does this.
     Run(RunOrder),
+    /// Work on archived items again: only a program that serves does this.
+    Replay(ReplayOrder),
+    /// Give up the unfinished replay of a pipeline.
+    EndReplay {
+        /// The pipeline.
+        pipeline: String,
+    },
     /// Take an archive at a place from now on, also where another one was known before.
     Accept {
         /// The archive's folder.
@@ -84,6 +92,19 @@ pub struct RunOrder {
     pub archive: Option<PathBuf>,
 }
 
+/// What a replay that is ordered is begun with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReplayOrder {
+    /// The pipeline.
+    pub pipeline: String,
+    /// Which archived items.
+    pub selection: Selection,
+    /// Set items aside though the first twenty all fail alike.
+    pub keep_going: bool,
+    /// An archive that takes precedence over the one of the job.
+    pub archive: Option<PathBuf>,
+}
+
 impl Home {
     /// Carries an order out, and says what was done.
     ///
@@ -93,16 +114,21 @@ impl Home {
         self.check_owner()?;
         self.mend_when_idle();
         let done = match order {
-            Order::RetryParked(filter) => self.unpark(filter, parked::retry).await,
+            Order::RetryParked(filter) => self.retry_parked(filter).await,
             Order::DropParked(filter) => self.unpark(filter, parked::drop).await,
             Order::Rollback { run } => self.rollback(&run).await,
             Order::Prune { policies, place, yes } => self.prune(policies, place, yes).await,
-            Order::Run(run) => Err(Error::halt(format!(
-                "the program that owns the home does one job and does not run {}",
-                run.pipeline
-            ))
-            .because("home_locked")
-            .help("wait until it is done; or let `serve` own the home: it takes orders")),
+            Order::Run(RunOrder { pipeline, .. }) | Order::Replay(ReplayOrder { pipeline, .. }) => {
+                Err(Error::halt(format!(
+                    "the program that owns the home does one job and does not run {pipeline}"
+                ))
+                .because("home_locked")
+                .help("wait until it is done; or let `serve` own the home: it takes orders"))
+            }
+            Order::EndReplay { pipeline } => {
+                let run = self.give_up_replay(&pipeline).await;
+                run.map(|run| json!({ "run": run }))
+            }
             Order::Accept { place, tier } => {
                 self.accept_archive(&tier, &place).await.map(|()| json!({}))
             }
@@ -113,6 +139,24 @@ impl Home {
         };
         self.stirred().notify_one();
         done
+    }
+
+    /// What a replay set aside is not the business of the next run, which reads from its source.
+    async fn retry_parked(&self, filter: ParkedFilter) -> Result<Value> {
+        let keys = self
+            .ledger()
+            .transaction(move |tx| {
+                let items = ParkedItem::all(tx, &filter)?;
+                let (replayed, items): (Vec<_>, Vec<_>) =
+                    items.into_iter().partition(|item| item.replayed_from.is_some());
+                if let (Some(first), true) = (replayed.first(), items.is_empty()) {
+                    return Err(by_replay(first));
+                }
+                parked::retry(tx, &items)?;
+                Ok(items.into_iter().map(|item| item.key).collect::<Vec<_>>())
+            })
+            .await?;
+        Ok(json!({ "count": keys.len(), "keys": keys }))
     }
 
     async fn unpark(
@@ -227,6 +271,13 @@ impl Home {
     }
 }
 
+fn by_replay(item: &ParkedItem) -> Error {
+    let (pipeline, from) = (&item.pipeline, item.replayed_from.as_deref().unwrap_or_default());
+    Error::halt("these were set aside by a replay; the next run does not take them")
+        .because("usage")
+        .help(format!("`replay {pipeline} --from {from} --only parked` takes them again"))
+}
+
 fn unscheduled(pipeline: &str) -> Error {
     Error::halt(format!("`{pipeline}` has no schedule in this home"))
         .because("usage")
@@ -234,6 +285,26 @@ fn unscheduled(pipeline: &str) -> Error {
 }
 
 impl Server {
+    /// Works on archived items again because somebody says so. `told` is given the run's id as soon as
+    /// it has one.
+    pub(super) async fn replay_order(
+        self: &Arc<Self>,
+        order: ReplayOrder,
+        told: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Option<RunReport>> {
+        let planned = self.with.roster.find(&self.home, &order.pipeline).await?;
+        let (stop, _forward) = self.stop_of_one();
+        let options = self.options(&planned);
+        let options = RunOptions {
+            archive: order.archive.or(options.archive),
+            progress: overheard(options.progress, told),
+            keep_going: order.keep_going,
+            stop,
+            ..options
+        };
+        self.home.replay(&planned.job, order.selection, options).await
+    }
+
     /// Runs a pipeline because somebody says so. `told` is given the run's id as soon as it has one.
     pub(super) async fn run_order(
         self: &Arc<Self>,

@@ -35,7 +35,8 @@ impl Roster {
         &self.code
     }
 
-    /// The job of this name as it is now: what the home remembers is made anew.
+    /// The job of this name as it is now: what the home remembers is made anew, else what it was when
+    /// it ran by hand last.
     ///
     /// # Errors
     /// When there is none, or it cannot be made; the message lists the names.
@@ -44,7 +45,13 @@ impl Roster {
             return Ok(planned.clone());
         }
         let wanted = name.to_string();
-        let row = home.ledger().read(move |read| JobRow::of(read, &wanted)).await?;
+        let row = home
+            .ledger()
+            .read(move |read| match JobRow::of(read, &wanted)? {
+                None => JobRow::by_hand(read, &wanted),
+                row => Ok(row),
+            })
+            .await?;
         match (row, &self.make) {
             (Some(row), Some(make)) => {
                 let job = make(&row)?;

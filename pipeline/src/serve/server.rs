@@ -181,6 +181,18 @@ impl Server {
         work.await
     }
 
+    /// Does one thing, and meanwhile what others ask of the home's owner; what they asked for is
+    /// brought to its end, too. No schedule is looked at.
+    pub async fn beside<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
+        let mut attending = JoinSet::new();
+        attending.spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self))));
+        let done = work.await;
+        drop(attending);
+        self.workers.joined().await;
+        self.home.answered().await;
+        done
+    }
+
     /// Decides what is due, lets it be worked on, and says how long nothing will be.
     async fn look(self: &Arc<Self>) -> Result<Duration> {
         self.workers.sweep();
@@ -251,16 +263,7 @@ impl Server {
     /// A switch for one run: turned when the server's is, as long as the set lives. A run that halts
     /// turns only its own.
     pub(crate) fn stop_of_one(&self) -> (Stop, JoinSet<()>) {
-        let (one, all) = (Stop::default(), self.with.stop.clone());
-        let turned = one.clone();
-        let mut forward = JoinSet::new();
-        forward.spawn(async move {
-            all.reached(Urgency::Drain).await;
-            turned.drain();
-            all.reached(Urgency::Abort).await;
-            turned.abort();
-        });
-        (one, forward)
+        self.with.stop.follower()
     }
 }
 

@@ -193,7 +193,7 @@ fn waiting_since(read: &Read<'_>) -> Result<Vec<(String, i64, u64)>> {
     let mut found = Vec::with_capacity(waiting.len());
     for (pipeline, count) in waiting {
         let runs = RunRow::newest(read, Some(&pipeline), 100)?;
-        let published = runs.iter().filter(|run| run.state.is_published());
+        let published = runs.iter().filter(|run| run.state.is_published() && run.replay.is_none());
         let since = published
             .take_while(|run| yields::counts_of(run).is_some_and(|items| items.waiting > 0))
             .last();

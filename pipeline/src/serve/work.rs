@@ -1,5 +1,6 @@
 //! The worker of one pipeline: its unfinished run first, then what is due, one after another.
 
+use super::orders::ReplayOrder;
 use super::server::Server;
 use crate::clock::{Nominal, Policy};
 use crate::ledger::{FiringRow, RunRow, RunState, ScheduleRow, firings};
@@ -38,11 +39,36 @@ impl Server {
     /// looked for: who is served cannot be killed alone.
     pub(super) async fn wake_sleepers(self: &Arc<Self>) -> Result<()> {
         for name in self.with.roster.names(&self.home).await? {
+            self.wake_replay(&name).await?;
             if let Some(orphan) = self.orphan(&name).await? {
                 self.workers.orphan(orphan);
                 self.employ(&name);
             }
         }
+        Ok(())
+    }
+
+    /// Lets the unfinished replay of a pipeline go on, unless it was killed too often.
+    async fn wake_replay(self: &Arc<Self>, pipeline: &str) -> Result<()> {
+        let name = pipeline.to_string();
+        let runs =
+            self.home.ledger().read(move |read| RunRow::newest(read, Some(&name), 20)).await?;
+        let goes_on = |run: &RunRow| run.state == RunState::Interrupted && run.attempt < ATTEMPTS;
+        let Some(run) = runs.into_iter().find(|run| run.replay.is_some() && goes_on(run)) else {
+            return Ok(());
+        };
+        let (server, id) = (Arc::clone(self), run.id);
+        let (pipeline, Some(selection)) = (pipeline.to_string(), run.replay) else { return Ok(()) };
+        self.workers.spawn(async move {
+            tracing::info!(pipeline, run = %id, "goes on with the replay that was interrupted");
+            let (keep_going, archive) = (false, None);
+            let order = ReplayOrder { pipeline, selection, keep_going, archive };
+            if let Err(error) = guarded(server.replay_order(order, |_| {})).await
+                && server.with.stop.urgency() == Urgency::Go
+            {
+                tracing::error!(run = %id, %error, "the replay failed");
+            }
+        });
         Ok(())
     }
 
@@ -83,7 +109,9 @@ impl Server {
         self.home
             .ledger()
             .read(move |read| {
-                let newest = RunRow::newest(read, Some(&name), 1)?.pop();
+                // A replay goes on by its own way.
+                let runs = RunRow::newest(read, Some(&name), 20)?;
+                let newest = runs.into_iter().find(|run| run.replay.is_none());
                 let paused =
                     ScheduleRow::of(read, &name)?.is_some_and(|row| row.paused_at.is_some());
                 Ok(newest.filter(|run| {

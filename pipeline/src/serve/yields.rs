@@ -14,7 +14,9 @@ const FEWEST: usize = 3;
 /// What is unusual about a published run, in words.
 pub(super) fn unusual(read: &Read<'_>, pipeline: &str, run: &str) -> Result<Option<String>> {
     let runs = RunRow::newest(read, Some(pipeline), 100)?;
-    let published: Vec<&RunRow> = runs.iter().filter(|run| run.state.is_published()).collect();
+    // A replay says nothing about the source.
+    let of_source = |run: &&RunRow| run.state.is_published() && run.replay.is_none();
+    let published: Vec<&RunRow> = runs.iter().filter(of_source).collect();
     let Some(place) = published.iter().position(|row| row.id == run) else { return Ok(None) };
     let now = published[place];
     let before: Vec<&RunRow> = published[place + 1..].iter().copied().take(RUNS).collect();

@@ -92,6 +92,8 @@ pub struct Untrusted {
     pub folder: PathBuf,
     /// Why: no manifest, a torn one, or one that lies.
     pub why: String,
+    /// Whether something is wrong with it; not so when it was never committed to its end.
+    pub lies: bool,
 }
 
 /// The committed runs of an archive, sorted by dataset, pipeline, date and id.
@@ -149,18 +151,19 @@ impl Survey {
         match read(names, dt, folder).and_then(|run| Ok((run, tombstone(folder)?))) {
             Ok((Some(run), Some(_))) => self.leaving.push(run),
             Ok((Some(run), None)) => self.runs.push(run),
-            Ok((None, _)) => self.distrust(folder, "no valid manifest"),
+            Ok((None, _)) => self.distrust(folder, "no valid manifest", false),
             Err(error) => {
                 // One bad sector costs one run; a disk that went away would cost them all.
                 guard::recheck(tier)?;
-                self.distrust(folder, &error.message());
+                self.distrust(folder, &error.message(), true);
             }
         }
         Ok(())
     }
 
-    fn distrust(&mut self, folder: &Path, why: &str) {
-        self.untrusted.push(Untrusted { folder: folder.to_path_buf(), why: why.to_owned() });
+    fn distrust(&mut self, folder: &Path, why: &str, lies: bool) {
+        let (folder, why) = (folder.to_path_buf(), why.to_owned());
+        self.untrusted.push(Untrusted { folder, why, lies });
     }
 }
 

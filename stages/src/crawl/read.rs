@@ -6,7 +6,7 @@ use crate::feed::{Known, parse, part, sitemap};
 use crate::fetch::canonical::{has_secret, scrub_reference};
 use crate::fetch::private::is_private_host;
 use crate::fetch::sniff::{Kind, sniff};
-use crate::fetch::{self, Ask, Fetcher, Note, Page, Visit, Visited};
+use crate::fetch::{self, Ask, Fetcher, Note, Page, Purpose, Visit, Visited};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::BTreeMap;
@@ -142,6 +142,7 @@ impl Work<'_> {
             known: listing.as_ref().map(|known| known.note.clone()).or_else(|| known.clone()),
             // A host that a person named may be a private one, and so may what a private one lists.
             private: self.is_inside(&url) || from.is_some_and(|f| is_private_host(&f)),
+            purpose: Purpose::Page(spot.url.clone()),
             url,
         };
         match Fetcher::of(self.cx)?.visit(&ask, &self.crawl.politeness, self.cx).await? {

@@ -4,7 +4,7 @@ use super::site::Crawl;
 use crate::feed::{parse, seed};
 use crate::fetch::private::is_private_host;
 use crate::fetch::sniff::{Kind, sniff};
-use crate::fetch::{Ask, Fetcher, Page, Visit, Visited};
+use crate::fetch::{Ask, Fetcher, Page, Purpose, Visit, Visited};
 use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::{Context, Error, Result, ResultExt, Yielded};
 use url::Url;
@@ -41,7 +41,8 @@ pub(super) async fn single(crawl: &Crawl, what: &str, cx: &Context) -> Result<Yi
 }
 
 async fn visit(crawl: &Crawl, url: &Url, private: bool, cx: &Context) -> Result<Visited> {
-    let ask = Ask { url: url.clone(), known: None, private };
+    let purpose = Purpose::Page(url.to_string());
+    let ask = Ask { url: url.clone(), known: None, private, purpose };
     match Fetcher::of(cx)?.visit(&ask, &crawl.politeness, cx).await? {
         Visit::New(visited) => Ok(*visited),
         // Only asked for once, and nothing is known of it: a site that says so makes no sense.

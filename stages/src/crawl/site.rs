@@ -1,9 +1,10 @@
 //! `Crawl`: a source of pages, from seeds that may be pages, feeds or sitemaps.
 
 use super::{frontier, read, single};
-use crate::fetch::{Fetcher, Page, Politeness};
+use crate::fetch::{ArchivedPages, Fetcher, Page, Politeness};
+use std::sync::Arc;
 use std::time::Duration;
-use tidemill_pipeline::{Context, Emit, Fingerprint, Result, Source, Step, Yielded};
+use tidemill_pipeline::{Context, Emit, Fingerprint, Replay, Result, Source, Step, Yielded};
 
 /// Crawls politely and yields pages. It stays on the hosts of its seeds.
 ///
@@ -95,5 +96,9 @@ impl Source for Crawl {
     /// An address of a page, or of a feed: then its newest page.
     async fn single(&self, what: &str, cx: &Context) -> Result<Yielded<Page>> {
         single::single(self, what, cx).await
+    }
+
+    fn replay(&self) -> Option<Arc<dyn Replay<Page>>> {
+        Some(Arc::new(ArchivedPages::default()))
     }
 }

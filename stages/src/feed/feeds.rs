@@ -4,7 +4,7 @@ use super::links::named;
 use super::parse::{self, Entry};
 use super::seed::{DEMO, seed};
 use crate::fetch::canonical::{has_secret, scrub_reference};
-use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Visit, Visited};
+use crate::fetch::{Ask, Fetcher, Link, Note, Politeness, Purpose, Visit, Visited};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -147,7 +147,7 @@ impl Source for Feed {
             return named(what);
         }
         let url = seed(what, cx)?;
-        let ask = Ask { known: None, url: url.clone(), private: true };
+        let ask = Ask { known: None, url: url.clone(), private: true, purpose: Purpose::Listing };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
         let Visit::New(visited) = visit else { return named(what) };
         let Visited { page, body, .. } = *visited;
@@ -172,7 +172,7 @@ impl Feed {
         let url = seed(text, cx)?;
         let before = cursor.get(url.as_str()).cloned();
         let known = before.as_ref().map(|known| known.note.clone());
-        let ask = Ask { known, url: url.clone(), private: true };
+        let ask = Ask { known, url: url.clone(), private: true, purpose: Purpose::Listing };
         let visit = Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await?;
         let Visit::New(visited) = visit else {
             let entries = before.map(|known| known.note.links);

@@ -1,8 +1,8 @@
 //! Captures: records are appended to the run's WARC part, synced in groups, then committed.
 
 use super::schema;
-use crate::warc::cdxj::Line;
-use crate::warc::{self, Part, Reader, Record};
+use super::shelf::indexed;
+use crate::warc::{self, Part, Record};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,6 @@ use tracing::Instrument;
 pub(crate) const DATASET: &str = "raw_scrapes";
 /// A part is full at 512 MiB: far below what FAT32 and old devices take.
 const PART_FULL: u64 = 512 << 20;
-/// No single record is larger than this when a part is read again for its index.
-const RECORD_CAP: u64 = 1 << 30;
 
 type Own = Box<dyn FnOnce(&Tx<'_>, Blob) -> Result<()> + Send>;
 
@@ -210,7 +208,7 @@ pub(super) async fn seal(cx: &Context) -> Result<()> {
         for (number, end) in ends {
             let mut part = Part::open(&folder, number, end)?;
             let path = readable(&folder, &part.name());
-            let lines = index(&path, &part.name())?;
+            let lines = indexed(&path, &part.name())?;
             names.push(part.seal(&lines)?);
             names.push(part.index_name());
         }
@@ -224,15 +222,6 @@ pub(super) async fn seal(cx: &Context) -> Result<()> {
 fn readable(folder: &Path, name: &str) -> PathBuf {
     let sealed = folder.join(name);
     if sealed.exists() { sealed } else { folder.join(format!("{name}.open")) }
-}
-
-fn index(path: &Path, name: &str) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    for located in Reader::open(path, RECORD_CAP)? {
-        let located = located?;
-        lines.extend(Line::of(&located.record, located.offset, located.len, name)?);
-    }
-    Ok(lines)
 }
 
 async fn blocking<T: Send + 'static>(

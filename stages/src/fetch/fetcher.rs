@@ -9,7 +9,7 @@ use super::private::{is_private, is_private_host};
 use super::rules::Rules;
 use super::schema::{self, Had, UrlRow};
 use super::visit::{Ask, Note, Visit, Visited};
-use crate::warc::{Capture, Prior, Record};
+use crate::warc::{Capture, Origin, Prior, Record};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Fetcher {
     client: Client,
     gates: Gates,
     rules: Rules,
-    archivists: Archivists,
+    pub(super) archivists: Archivists,
     tables: OnceCell<()>,
 }
 
@@ -62,7 +62,7 @@ impl Fetcher {
         })
     }
 
-    async fn ensure_tables(&self, cx: &Context) -> Result<()> {
+    pub(super) async fn ensure_tables(&self, cx: &Context) -> Result<()> {
         self.tables.get_or_try_init(|| schema::ensure(cx.ledger())).await.map(|_| ())
     }
 
@@ -237,7 +237,11 @@ impl Fetcher {
 
     async fn store(&self, ask: &Ask, at: &Url, response: Response, cx: &Context) -> Result<Visit> {
         let content = Fingerprint::of_bytes(&response.body);
-        let record = Record::response(&seen(&ask.url, &response));
+        let origin = Origin {
+            key: ask.purpose.key(response.header("content-type"), &response.body),
+            final_url: at.clone(),
+        };
+        let record = Record::response_for(&seen(&ask.url, &response), &origin);
         let mut row = url_row(ask, "fetched", cx)?;
         let captured_at = response.date.to_rfc3339_opts(SecondsFormat::Secs, true);
         let (url, final_url) = (named(&ask.url), named(at));

@@ -1,10 +1,12 @@
 //! How do bytes come from the web to scratch, politely, and never twice?
 
+mod archived;
 mod capture;
 mod charset;
 mod client;
 mod fetcher;
 mod gate;
+mod import;
 mod links;
 mod once;
 mod page;
@@ -12,13 +14,16 @@ mod politely;
 mod robots;
 mod rules;
 mod schema;
+mod shelf;
 mod visit;
 
 pub mod canonical;
 pub mod private;
 pub mod sniff;
 
+pub(crate) use archived::ArchivedPages;
 pub(crate) use capture::DATASET;
+pub(crate) use import::Import;
 
 pub use canonical::canonical;
 pub use charset::{Decoded, decode};
@@ -29,4 +34,4 @@ pub use once::get_once;
 pub use page::{Link, Page};
 pub use politely::Fetch;
 pub use robots::{Robots, Verdict};
-pub use visit::{Ask, Note, Visit, Visited};
+pub use visit::{Ask, Note, Purpose, Visit, Visited};

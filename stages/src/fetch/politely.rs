@@ -1,13 +1,15 @@
 //! The fetch stage: a link goes in, a page whose bytes are safe on scratch comes out.
 
+use super::archived::ArchivedPages;
 use super::canonical::canonical;
 use super::client::Politeness;
 use super::fetcher::Fetcher;
 use super::page::{Link, Page};
 use super::private::is_private_host;
-use super::visit::{Ask, Note, Visit};
+use super::visit::{Ask, Note, Purpose, Visit};
+use std::sync::Arc;
 use std::time::Duration;
-use tidemill_pipeline::{Context, Error, Fingerprint, Result, ResultExt, Stage, Step};
+use tidemill_pipeline::{Context, Error, Fingerprint, Replay, Result, ResultExt, Stage, Step};
 use url::Url;
 
 /// Fetches links politely: robots.txt is obeyed, each host has its pause, what was not modified is
@@ -94,6 +96,7 @@ impl Stage<Link> for Fetch {
             known: cx.known::<Note>(cx.key()).await?.and_then(|(_, note)| note),
             // Named by a person, or found on the same host or on a private one.
             private: from.is_none_or(|from| from.host() == url.host() || is_private_host(&from)),
+            purpose: Purpose::Item(cx.key().to_owned()),
         };
         let same = ask.known.as_ref().map(|note| note.content);
         match Fetcher::of(cx)?.visit(&ask, &self.politeness, cx).await? {
@@ -112,5 +115,9 @@ impl Stage<Link> for Fetch {
     /// Only the address: a title or where it was found changes nothing.
     fn input(&self, link: &Link) -> Fingerprint {
         Fingerprint::of(&link.url)
+    }
+
+    fn replay(&self) -> Option<Arc<dyn Replay<Page>>> {
+        Some(Arc::new(ArchivedPages::default()))
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn had(read: &Read<'_>, run_no: i64, url: &str) -> Result<Option<Had>
     )?;
     let Some((outcome, page, note)) = row else { return Ok(None) };
     match (outcome.as_str(), page, note) {
-        ("fetched", Some(page), Some(note)) => {
+        ("fetched" | "imported", Some(page), Some(note)) => {
             let page = serde_json::from_str(&page).map_err(shape)?;
             let note = serde_json::from_str(&note).map_err(shape)?;
             Ok(Some(Had::Page(Box::new((page, note)))))

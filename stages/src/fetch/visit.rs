@@ -1,6 +1,7 @@
 //! Visits: what is asked of a URL, and what comes back.
 
 use super::page::Page;
+use super::sniff::{Kind, sniff};
 use serde::{Deserialize, Serialize};
 use tidemill_pipeline::{Blob, Fingerprint};
 
@@ -13,6 +14,35 @@ pub struct Ask {
     pub known: Option<Note>,
     /// Whether a private address may be asked: a person named it, or a private host led to it.
     pub private: bool,
+    /// What the answer is wanted for; the archive keeps it with the capture.
+    pub purpose: Purpose,
+}
+
+/// What an answer is wanted for, and with it which item the capture is, when it is read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whatever comes is the item with this key.
+    Item(String),
+    /// The item with this key, if it is a page that can be read as text; else a list of pages.
+    Page(String),
+    /// A list of pages, and no item.
+    Listing,
+}
+
+impl Purpose {
+    /// The key of the item that an answer is, when it is one.
+    pub(super) fn key(&self, content_type: Option<&str>, body: &[u8]) -> Option<String> {
+        match self {
+            Purpose::Item(key) => Some(key.clone()),
+            Purpose::Page(key) => is_page(sniff(content_type, body)).then(|| key.clone()),
+            Purpose::Listing => None,
+        }
+    }
+}
+
+/// Whether a body of this kind is a page that a crawl yields.
+fn is_page(kind: Kind) -> bool {
+    matches!(kind, Kind::Html | Kind::Text)
 }
 
 /// What is kept of a page between runs.

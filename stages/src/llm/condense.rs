@@ -96,7 +96,7 @@ impl Condense<'_> {
         let mut need = Need {
             frame: weigh(&frame.system) + weigh(&frame.user),
             body: weigh(text),
-            num_predict: self.note_words().saturating_mul(4).saturating_add(64),
+            num_predict: longest_answer(self.words),
             factor: 1.0,
             pieces,
             context: facts.context,
@@ -203,9 +203,12 @@ impl Condense<'_> {
     async fn call(&mut self, request: &Request) -> Result<Answer> {
         let key = request.key(&self.backend.facts().model_id);
         let answer = self.cx.remember(key, self.patiently(request, key)).await?;
+        let (prompt, output) =
+            (answer.prompt_tokens.unwrap_or(0), answer.output_tokens.unwrap_or(0));
+        self.cx.spent(prompt, output);
         self.spent.calls += 1;
-        self.spent.prompt_tokens += answer.prompt_tokens.unwrap_or(0);
-        self.spent.output_tokens += answer.output_tokens.unwrap_or(0);
+        self.spent.prompt_tokens += prompt;
+        self.spent.output_tokens += output;
         Ok(answer)
     }
 
@@ -228,10 +231,19 @@ impl Condense<'_> {
         }
     }
 
-    /// Notes on pieces are no shorter than this, or what matters is lost before the merge.
     fn note_words(&self) -> u32 {
-        self.words.max(100)
+        note_words(self.words)
     }
+}
+
+/// Notes on pieces are no shorter than this, or what matters is lost before the merge.
+pub(super) fn note_words(words: u32) -> u32 {
+    words.max(100)
+}
+
+/// The longest answer to a question about a piece, in tokens.
+pub(super) fn longest_answer(words: u32) -> u32 {
+    note_words(words).saturating_mul(4).saturating_add(64)
 }
 
 /// What the server asked for, else half a second doubled up to 30; with a jitter of a quarter that

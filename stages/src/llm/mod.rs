@@ -14,6 +14,7 @@ mod clean;
 mod condense;
 mod endpoint;
 mod extractive;
+mod foresee;
 mod gate;
 mod model;
 mod ndjson;

@@ -5,6 +5,7 @@ use super::budget::Calibration;
 use super::clean::visible;
 use super::condense::{Condense, Spent};
 use super::extractive::extract_summary;
+use super::foresee::{Measure, foreseen};
 use super::model::away;
 use super::ollama::Ollama;
 use super::prompt::PROMPT_VERSION;
@@ -15,6 +16,7 @@ use super::shared::ByName;
 use super::summary::Summary;
 use crate::extract::Document;
 use std::sync::{Arc, Mutex, PoisonError};
+use tidemill_pipeline::replay::{Cost, Foreseen};
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, Stage, Step};
 
 /// The model that [`Summarise::with`] takes.
@@ -170,6 +172,16 @@ impl Step for Summarise {
         *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(ready));
         Ok(print)
     }
+
+    fn foresee(&self, past: Option<&Cost>) -> Foreseen {
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match ready.as_deref() {
+            None | Some(Ready::Extractive) => Foreseen::default(),
+            Some(Ready::Model(backend, _)) => foreseen(past, self.words, backend.facts().context),
+            // Not asked while it is away: every model of today takes this much.
+            Some(Ready::Away { .. }) => foreseen(past, self.words, 4096),
+        }
+    }
 }
 
 impl Stage<Document> for Summarise {
@@ -185,7 +197,10 @@ impl Stage<Document> for Summarise {
         }
         let plain = visible(&document.text);
         let plain = if plain.trim().is_empty() { text } else { plain.trim() };
-        if count_words(plain) <= u64::from(self.words) {
+        let words = count_words(plain);
+        let measure = Measure::of(words, text, &document.title, document.language.as_deref());
+        cx.measured(serde_json::to_value(measure)?);
+        if words <= u64::from(self.words) {
             return Ok(Summary::free(document, plain.to_owned(), "verbatim"));
         }
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();

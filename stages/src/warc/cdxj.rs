@@ -1,15 +1,23 @@
 //! The index beside a WARC file: one sorted CDXJ line per capture, looked up by address.
 
-use super::http::http;
+use super::http::{HttpPart, http};
+use super::origin;
 use super::record::{Kind, Record};
+use crate::fetch::sniff::{self, sniff};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use tidemill_pipeline::{Error, Result};
+use tidemill_pipeline::{Error, Fingerprint, Result};
 use url::Url;
 
 /// The format of the timestamps: 14 digits, UTC.
 const TIMESTAMP: &str = "%Y%m%d%H%M%S";
+
+/// The media type of a response that names none, as the common indexers write it.
+const NO_TYPE: &str = "unk";
+
+/// What stands for the media type of a revisit.
+const REVISIT: &str = "warc/revisit";
 
 /// One capture: `key timestamp {json}`, as pywb and its relatives read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +51,22 @@ pub struct Place {
     pub length: u64,
     /// The file that holds it.
     pub filename: String,
+    /// The key of the item that it became, when it is not the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The address that answered, when it is not the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_url: Option<String>,
+    /// The `Content-Type` header, when it says more than `mime`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The hash of a response's decoded body. A line without it is an older one, or one of another
+    /// program, and says nothing of items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<Fingerprint>,
+    /// `false` of what was captured on the way to items: a feed, a sitemap.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub item: bool,
 }
 
 impl Line {
@@ -52,26 +76,34 @@ impl Line {
     /// When the record is a response, but cannot be parsed as one.
     pub fn of(record: &Record, offset: u64, length: u64, filename: &str) -> Result<Option<Self>> {
         let Some(url) = record.target.as_deref() else { return Ok(None) };
-        let (mime, status) = match &record.kind {
-            Kind::Revisit => ("warc/revisit".to_owned(), Some(http(record)?.status)),
-            Kind::Response => {
-                let part = http(record)?;
-                (media_type(part.header("Content-Type")), Some(part.status))
-            }
-            Kind::Other(name) if name == "resource" => {
-                (media_type(record.header("Content-Type")), None)
-            }
+        let part = match &record.kind {
+            Kind::Revisit | Kind::Response => Some(http(record)?),
+            Kind::Other(name) if name == "resource" => None,
             _ => return Ok(None),
         };
-        let place = Place {
+        let content_type = match &part {
+            Some(part) => part.header("Content-Type"),
+            None => record.header("Content-Type"),
+        };
+        let is_revisit = record.kind == Kind::Revisit;
+        let mime = if is_revisit { REVISIT.to_owned() } else { media_type(content_type) };
+        let mut place = Place {
             url: url.to_owned(),
             mime,
-            status: status.map(|code| code.to_string()),
+            status: part.as_ref().map(|part| part.status.to_string()),
             digest: record.header("WARC-Payload-Digest").map(str::to_owned),
             offset,
             length,
             filename: filename.to_owned(),
+            key: None,
+            final_url: None,
+            content_type: None,
+            blake3: None,
+            item: true,
         };
+        if let Some(part) = part.filter(|_| !is_revisit) {
+            place.add_item(record, &part);
+        }
         Ok(Some(Self { key: surt(url), date: record.date, place }))
     }
 
@@ -96,6 +128,45 @@ impl Line {
         let json = serde_json::to_string(&self.place)?;
         Ok(format!("{} {} {json}\n", self.key, self.date.format(TIMESTAMP)))
     }
+}
+
+impl Place {
+    /// Adds what a response says of its item. One that says nothing is an item unless it looks like
+    /// a list of pages: the records of the first archives did not tell.
+    fn add_item(&mut self, record: &Record, part: &HttpPart) {
+        let (content_type, key) = (part.header("Content-Type"), origin::key_of(record));
+        let looks_so = || !is_listing(sniff(content_type, &part.body));
+        self.item = !origin::is_no_item(record) && (key.is_some() || looks_so());
+        self.key = key.filter(|key| *key != self.url);
+        self.final_url = origin::final_url_of(record).map(str::to_owned);
+        let says_more = |text: &&str| *text != self.mime || self.mime == NO_TYPE;
+        self.content_type = content_type.filter(says_more).map(str::to_owned);
+        self.blake3 = Some(Fingerprint::of_bytes(&part.body));
+    }
+
+    /// The `Content-Type` header, as far as the line says it.
+    #[must_use]
+    pub fn full_type(&self) -> Option<&str> {
+        let mime = Some(self.mime.as_str()).filter(|mime| *mime != NO_TYPE);
+        self.content_type.as_deref().or(mime)
+    }
+
+    /// The address that answered.
+    #[must_use]
+    pub fn final_url(&self) -> &str {
+        self.final_url.as_deref().unwrap_or(&self.url)
+    }
+
+    /// Whether the body is stored elsewhere.
+    #[must_use]
+    pub fn is_revisit(&self) -> bool {
+        self.mime == REVISIT
+    }
+}
+
+fn is_listing(kind: sniff::Kind) -> bool {
+    use sniff::Kind::{Feed, Sitemap, SitemapIndex, SitemapText};
+    matches!(kind, Feed | Sitemap | SitemapIndex | SitemapText)
 }
 
 /// The text of an index: the lines, sorted by their bytes.
@@ -193,7 +264,15 @@ fn reversed(name: &str) -> String {
 
 fn media_type(value: Option<&str>) -> String {
     let value = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if value.is_empty() { "unk".to_owned() } else { value.to_ascii_lowercase() }
+    if value.is_empty() { NO_TYPE.to_owned() } else { value.to_ascii_lowercase() }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(item: &bool) -> bool {
+    *item
 }
 
 fn bad(what: &str) -> Error {

@@ -59,6 +59,11 @@ fn every_line_of_an_index_is_found() {
         offset: n,
         length: 1,
         filename: "part-0000.warc.gz".into(),
+        key: None,
+        final_url: None,
+        content_type: None,
+        blake3: None,
+        item: true,
     };
     let line = |n: u64, day: u32| Line {
         key: surt(&format!("https://example.org/{n}")),
@@ -164,4 +169,66 @@ fn warcio_finds_nothing_wrong() {
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     let count = |what: &str| told.matches(what).count();
     assert_eq!((count("digest pass"), count("not checked (revisit)")), (3, 2), "{told}");
+}
+
+/// The index line of a response to this address, as it comes back from the file.
+fn line_of(headers: &[(&str, &str)], body: &[u8], origin: Option<&Origin>) -> cdxj::Place {
+    let url = "https://example.org/a?token=hush&id=1".parse().unwrap();
+    let headers: Vec<(String, String)> =
+        headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let capture = Capture {
+        url: &url,
+        date: date("2026-11-20T02:00:00Z"),
+        status: 200,
+        reason: "OK",
+        headers: &headers,
+        body,
+        ip: None,
+    };
+    let record = match origin {
+        Some(origin) => Record::response_for(&capture, origin),
+        None => Record::response(&capture),
+    };
+    let record = decode(&encode(&record).unwrap()).unwrap();
+    let text = cdxj::to_text(&[Line::of(&record, 0, 1, "a.warc.gz").unwrap().unwrap()]).unwrap();
+    assert!(!text.contains("hush"), "{text}");
+    Line::parse(&text).unwrap().place
+}
+
+#[test]
+fn an_index_line_says_what_makes_a_capture_the_same_item_again() {
+    let html = [("content-type", "text/html; charset=latin1")];
+    let url = "https://example.org/a?token=hidden&id=1";
+    let at = |text: &str| text.parse().unwrap();
+    let own =
+        Origin { key: Some("line 7\n".into()), final_url: at("https://example.org/b?token=hush") };
+    let place = line_of(&html, b"<html>", Some(&own));
+    assert_eq!((place.key.as_deref(), place.item), (Some("line 7\n"), true));
+    assert_eq!(place.final_url.as_deref(), Some("https://example.org/b?token=hidden"));
+    assert_eq!(
+        (place.mime.as_str(), place.full_type()),
+        ("text/html", Some("text/html; charset=latin1"))
+    );
+    assert_eq!(place.blake3, Some(tidemill_pipeline::Fingerprint::of_bytes(b"<html>")));
+
+    let plain =
+        Origin { key: Some(url.into()), final_url: at("https://example.org/a?token=hush&id=1") };
+    let place = line_of(&[("content-type", "text/html")], b"", Some(&plain));
+    assert_eq!((&place.key, &place.final_url, &place.content_type), (&None, &None, &None));
+    assert_eq!((place.url.as_str(), place.full_type()), (url, Some("text/html")));
+    assert_eq!(line_of(&[], b"x", Some(&plain)).full_type(), None);
+    assert_eq!(line_of(&[("content-type", "")], b"x", Some(&plain)).full_type(), Some(""));
+}
+
+#[test]
+fn what_is_no_item_is_told_by_the_record_and_in_old_ones_by_its_looks() {
+    let feed = b"<?xml version='1.0'?><rss version='2.0'><channel/></rss>";
+    let kind = [("content-type", "text/html")];
+    let final_url: url::Url = "https://example.org/a".parse().unwrap();
+    let listed = Origin { key: None, final_url: final_url.clone() };
+    let wanted = Origin { key: Some("k".into()), final_url };
+    assert!(!line_of(&kind, b"<html>", Some(&listed)).item);
+    assert!(line_of(&kind, feed, Some(&wanted)).item);
+    assert!(!line_of(&kind, feed, None).item);
+    assert!(line_of(&kind, b"<html>", None).item);
 }

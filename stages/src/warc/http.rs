@@ -2,7 +2,8 @@
 
 use super::fields::parse_fields;
 use super::record::{Kind, Record};
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use crate::fetch::sniff::{Kind as Looks, sniff};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 use tidemill_pipeline::{Error, Result};
 
@@ -39,6 +40,19 @@ impl HttpPart {
 /// When the block is no HTTP response, a chunk is broken, a compressed body is damaged or larger
 /// than [`BODY_CAP`], or a content coding is unknown.
 pub fn http(record: &Record) -> Result<HttpPart> {
+    parsed(record, BODY_CAP)
+}
+
+/// As [`http`], with a cap on the body, in bytes, be it compressed or not.
+///
+/// # Errors
+/// As [`http`]; a body over the cap has the reason `too_large`.
+pub fn http_within(record: &Record, cap: u64) -> Result<HttpPart> {
+    let part = parsed(record, cap)?;
+    if part.body.len() as u64 > cap { Err(too_large(cap)) } else { Ok(part) }
+}
+
+fn parsed(record: &Record, cap: u64) -> Result<HttpPart> {
     if !matches!(record.kind, Kind::Response | Kind::Revisit) {
         return Err(bad(format!("a {} record holds no HTTP response", record.kind)));
     }
@@ -49,7 +63,7 @@ pub fn http(record: &Record) -> Result<HttpPart> {
     let mut part = HttpPart { status, headers: parse_fields(lines), body: Vec::new() };
     if !body.is_empty() {
         let body = unchunked(&part, body)?;
-        part.body = uncompressed(&part, body)?;
+        part.body = uncompressed(&part, body, cap)?;
     }
     Ok(part)
 }
@@ -101,27 +115,52 @@ fn chunk_size(text: &[u8]) -> Option<(usize, &[u8])> {
     Some((size, text.get(end + 1..)?))
 }
 
-fn uncompressed(part: &HttpPart, body: Vec<u8>) -> Result<Vec<u8>> {
+fn uncompressed(part: &HttpPart, body: Vec<u8>, cap: u64) -> Result<Vec<u8>> {
     let coding = part.header("Content-Encoding").unwrap_or_default().trim().to_ascii_lowercase();
-    match coding.as_str() {
-        "" | "identity" | "utf-8" => Ok(body),
-        "gzip" | "x-gzip" if !body.starts_with(b"\x1f\x8b") => Ok(body),
-        "gzip" | "x-gzip" => inflated(MultiGzDecoder::new(body.as_slice())),
-        // The first byte of a zlib stream with its usual window; anything else is decoded already.
-        "deflate" if !body.starts_with(b"\x78") => Ok(body),
-        "deflate" => inflated(ZlibDecoder::new(body.as_slice())),
+    let decoded = match coding.as_str() {
+        "" | "identity" | "utf-8" => Ok(None),
+        "gzip" | "x-gzip" if !body.starts_with(b"\x1f\x8b") => Ok(None),
+        "gzip" | "x-gzip" => inflated(MultiGzDecoder::new(body.as_slice()), cap).map(Some),
+        // The first byte of a zlib stream with its usual window; some servers leave it away.
+        "deflate" if body.starts_with(b"\x78") => {
+            inflated(ZlibDecoder::new(body.as_slice()), cap).map(Some)
+        }
+        "deflate" => unless_decoded(inflated(DeflateDecoder::new(body.as_slice()), cap), &body),
+        "zstd" if !body.starts_with(b"\x28\xb5\x2f\xfd") => Ok(None),
+        "zstd" => inflated(zstd::Decoder::new(body.as_slice())?, cap).map(Some),
+        // Brotli has no first bytes of its own.
+        "br" => {
+            let decoder = brotli_decompressor::Decompressor::new(body.as_slice(), 4096);
+            unless_decoded(inflated(decoder, cap), &body)
+        }
         other => Err(bad(format!("its content coding `{other}` cannot be undone here"))),
+    };
+    Ok(decoded?.unwrap_or(body))
+}
+
+/// A body that cannot be decoded, but looks like a page as it is, was decoded before.
+fn unless_decoded(decoded: Result<Vec<u8>>, body: &[u8]) -> Result<Option<Vec<u8>>> {
+    let is_text = matches!(
+        sniff(None, body),
+        Looks::Html | Looks::Feed | Looks::Sitemap | Looks::SitemapIndex | Looks::SitemapText
+    );
+    match decoded {
+        Err(error) if error.reason() != "too_large" && is_text => Ok(None),
+        decoded => decoded.map(Some),
     }
 }
 
-fn inflated(decoder: impl Read) -> Result<Vec<u8>> {
+fn inflated(decoder: impl Read, cap: u64) -> Result<Vec<u8>> {
     let mut body = Vec::new();
-    let read = decoder.take(BODY_CAP + 1).read_to_end(&mut body);
+    let read = decoder.take(cap.saturating_add(1)).read_to_end(&mut body);
     read.map_err(|error| bad("its compressed body is damaged").caused_by(error))?;
-    if body.len() as u64 > BODY_CAP {
-        return Err(bad(format!("its body is over {BODY_CAP} bytes when decompressed")));
-    }
-    Ok(body)
+    if body.len() as u64 > cap { Err(too_large(cap)) } else { Ok(body) }
+}
+
+fn too_large(cap: u64) -> Error {
+    Error::park(format!("the record's body is larger than {} MiB", cap >> 20))
+        .because("too_large")
+        .help("leave the record out: it is no page that can be read")
 }
 
 fn bad(what: impl Into<String>) -> Error {

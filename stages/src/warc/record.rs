@@ -1,6 +1,7 @@
 //! Records: what a WARC is made of, and how a fetched page becomes one.
 
 use super::digest::{digest, id_of};
+use super::origin::Origin;
 use crate::fetch::canonical::{scrub_reference, scrubbed};
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::fmt;
@@ -136,10 +137,21 @@ impl Record {
     /// true `Content-Length` is added, so that every reader can use the body as it is.
     #[must_use]
     pub fn response(capture: &Capture<'_>) -> Self {
+        Self::response_with(capture, Vec::new())
+    }
+
+    /// A response with its decoded body, and with what it was captured for.
+    #[must_use]
+    pub fn response_for(capture: &Capture<'_>, origin: &Origin) -> Self {
+        Self::response_with(capture, origin.fields(&target_of(capture)))
+    }
+
+    fn response_with(capture: &Capture<'_>, own: Vec<(String, String)>) -> Self {
         let mut block = head_of(capture, Some(capture.body.len()));
         block.extend_from_slice(capture.body);
         let mut headers = http_fields(capture);
         headers.push(field("WARC-Payload-Digest", digest(capture.body)));
+        headers.extend(own);
         Self::assemble(Kind::Response, capture.date, Some(target_of(capture)), headers, block)
     }
 

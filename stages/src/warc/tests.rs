@@ -201,7 +201,22 @@ fn foreign_codings_are_undone() {
         ("Transfer-Encoding: chunked", b"ff\r\nhello"),
         ("Content-Encoding: gzip", &gzip[..20]),
         ("Content-Encoding: br", b"x"),
+        ("Content-Encoding: tide", b"x"),
     ] {
         assert_eq!(part(head, body).unwrap_err().reason(), "warc_http", "{head}");
     }
+    let zstd = zstd::encode_all(BODY, 1).unwrap();
+    assert_eq!(part("Content-Encoding: zstd", &zstd).unwrap().body, BODY);
+    let mut bare = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut bare, BODY).unwrap();
+    assert_eq!(part("Content-Encoding: deflate", &bare.finish().unwrap()).unwrap().body, BODY);
+    assert_eq!(part("Content-Encoding: br", b"\x0b\x02\x80hello\x03").unwrap().body, b"hello");
+    for coding in ["zstd", "br", "deflate"] {
+        let head = format!("Content-Encoding: {coding}");
+        assert_eq!(part(&head, BODY).unwrap().body, BODY, "{coding}: decoded already");
+    }
+    let mut record = sample().remove(2);
+    assert_eq!(http_within(&record, 4).unwrap_err().reason(), "too_large");
+    record.block = [b"HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n", &zstd[..]].concat();
+    assert_eq!(http_within(&record, 4).unwrap_err().reason(), "too_large");
 }
