@@ -4,6 +4,7 @@
 use super::begin::Prepared;
 use super::entry::{self, take_seq};
 use super::execute::RunOptions;
+use super::finish;
 use super::flow::{Flow, Out, pass};
 use super::gate::Gate;
 use super::keys::Had;
@@ -78,6 +79,8 @@ pub(super) async fn open(
         .await?;
     let picked = replaying.pick(Arc::new(known)).await?;
     if picked.count() == 0 && unfinished.is_none() {
+        // The last one may have been killed behind its publish.
+        finish::clean(scene).await;
         return Err(nothing());
     }
     *replaying.picked.lock().unwrap_or_else(PoisonError::into_inner) = Some(picked);
