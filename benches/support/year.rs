@@ -48,7 +48,8 @@ pub(crate) fn make(program: &Path, home: &Path) -> Result<()> {
         Presence::Here(tier) => tier,
         other => return Err(Error::halt(format!("the archive is not there: {other:?}"))),
     };
-    // As older than all that is to come, so that nothing else of it counts.
+    // Its own pages are none of the year's.
+    std::fs::remove_dir_all(home.join("archive/raw_scrapes"))?;
     let mut ledger = Connection::open(home.join("tidemill.db"))?;
     let mill: String =
         ledger.query_row("SELECT value FROM tm_meta WHERE name = 'mill'", [], |row| row.get(0))?;
@@ -111,7 +112,7 @@ fn ship_day(tier: &Tier, mill: &str, home: &Path, n: u32) -> Result<()> {
 /// Writes into the ledger what it would know of all these runs.
 fn remember(ledger: &mut Connection) -> Result<()> {
     let tx = ledger.transaction()?;
-    // Runs of the past have lower numbers than the first one.
+    // Runs of the year have lower numbers than that first run.
     tx.execute_batch(
         "UPDATE tm_runs SET run_no = 1000000; UPDATE tm_items SET run_no = 1000000;
          UPDATE tm_memory SET run_no = 1000000; UPDATE tm_parked SET run_no = 1000000;

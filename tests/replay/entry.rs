@@ -36,7 +36,7 @@ async fn what_an_interrupted_replay_has_done_is_not_done_again() {
     let error = at_work.await.unwrap().unwrap_err();
     assert_eq!(error.reason(), "interrupted", "{error}");
     let (stamped, before) = (seen.count(), world.ollama.calls());
-    assert!((5..12).contains(&stamped) && before < asked + 12, "{stamped} of 12 were begun");
+    assert!(stamped >= 5 && before < asked + 12, "{stamped} of 12 were begun");
 
     let said = world.foresee(now, Only::Stale).await;
     assert!(said.through > 0 && said.items + said.through == 12, "{said:?}");

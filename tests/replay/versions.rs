@@ -31,14 +31,23 @@ async fn overtaken(world: &World, through: usize, change: impl Fn()) -> (RunRepo
     // Those that were let through, and one that is held.
     world.ollama.wait_for_started(asked + through + 1);
     change();
-    let nightly = {
-        world.next_day();
-        let (home, job) = (Arc::clone(&world.home), world.job(SHORTER, &Seen::default()));
-        tokio::spawn(async move { home.run(&job, RunOptions::default()).await })
-    };
-    world.ollama.release_all();
-    let nightly = nightly.await.unwrap().unwrap();
+    let nightly = goes_first(world).await;
     (nightly, replaying.await.unwrap().unwrap().unwrap())
+}
+
+/// An ordinary run that asks for room while the model is held, then lets the model go on.
+async fn goes_first(world: &World) -> RunReport {
+    world.next_day();
+    let job = world.job(SHORTER, &Seen::default());
+    let mut nightly = Box::pin(world.home.run(&job, RunOptions::default()));
+    // It comes as far as it can while the replay has the pipeline's turn.
+    tokio::select! {
+        biased;
+        ended = &mut nightly => panic!("it did not wait for its turn: {ended:?}"),
+        () = std::future::ready(()) => {}
+    }
+    world.ollama.release_all();
+    nightly.await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,13 +91,7 @@ async fn all_of_it_after_a_run_that_went_first_leaves_nothing_stale() {
     let asked = world.ollama.calls();
     world.ollama.wait_for_started(asked + 1);
     world.web.grow(10);
-    world.next_day();
-    let nightly = {
-        let (home, job) = (Arc::clone(&world.home), world.job(SHORTER, &Seen::default()));
-        tokio::spawn(async move { home.run(&job, RunOptions::default()).await })
-    };
-    world.ollama.release_all();
-    let nightly = nightly.await.unwrap().unwrap();
+    let nightly = goes_first(&world).await;
     assert_eq!(nightly.items.done, 2, "{nightly:?}");
     replaying.await.unwrap().unwrap().unwrap();
     let left = world.foresee(SHORTER, Only::Stale).await;
