@@ -97,7 +97,6 @@ fn saved(world: &World, recipe: Recipe, seen: &Seen) -> Job {
         .then(Summarise::with(model).in_words(recipe.words))
         .store(Table::named("summaries").keyed_by("url"))
         .offload(Archive::at("archive"))
-        .into()
 }
 
 /// Documents as lines of JSON, which can be read back.

@@ -1,5 +1,4 @@
 //! Readers see all of a replay or nothing of it; and one command takes it back, byte by byte.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::site::put;
 use super::world::{FIRST, ROWS, Recipe, Seen, World, stale_or};
