@@ -78,9 +78,10 @@ pub(crate) fn published(read: &Read<'_>, pipeline_no: i64) -> Result<BTreeMap<i6
 }
 
 /// The ids of a pipeline's runs that were taken back.
-pub(crate) fn taken_back(read: &Read<'_>, pipeline_no: i64) -> Result<Vec<String>> {
-    let sql = "SELECT id FROM tm_runs WHERE pipeline_no = ?1 AND state = 'rolled_back'";
-    read.all(sql, params![pipeline_no], |row| row.get(0))
+pub(crate) fn taken_back(read: &Read<'_>, pipeline: &str) -> Result<Vec<String>> {
+    let sql = "SELECT r.id FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+                WHERE p.name = ?1 AND r.state = 'rolled_back'";
+    read.all(sql, params![pipeline], |row| row.get(0))
 }
 
 /// The keys of a pipeline that are parked now, and those that a person dropped.

@@ -218,10 +218,7 @@ fn newest(
     picked: &mut Picked,
     beat: &dyn Fn(),
 ) -> Result<HashMap<u128, Newest>> {
-    let filter = match &selection.filter {
-        Some(expression) => Some(Filter::new(expression, &reentry.reader.columns(&shelf.runs)?)?),
-        None => None,
-    };
+    let filter = Filter::of(selection, &*reentry.reader, shelf)?;
     let columns = filter.as_ref().map(Filter::columns).unwrap_or_default();
     let mut newest: HashMap<u128, Newest> = HashMap::new();
     for (no, run) in (0_u32..).zip(&shelf.runs) {

@@ -34,7 +34,9 @@ impl Measure {
 }
 
 /// What a summary of so many words would cost with a model of this context.
-pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foreseen {
+///
+/// `frame` is that of [`frame`], which is the same for all pages.
+pub(super) fn foreseen(past: Option<&Cost>, words: u32, frame: f64, context: u32) -> Foreseen {
     let unknown = Foreseen { least: 0, most: None, tokens: 0 };
     let Some(past) = past else { return unknown };
     let measure =
@@ -43,7 +45,7 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
     if measure.words <= u64::from(words) {
         return Foreseen::default();
     }
-    let frame = frame(words) + measure.head;
+    let frame = frame + measure.head;
     let tokens = tokens(past, &measure, frame, words);
     let need = |frame: f64, factor: f64| Need {
         frame,
@@ -87,7 +89,7 @@ fn fits(need: &Need) -> bool {
 }
 
 /// The prompt without title and text, by [`weigh`].
-fn frame(words: u32) -> f64 {
+pub(super) fn frame(words: u32) -> f64 {
     let words = note_words(words);
     let about = About { title: "", under: "", language: None };
     weigh(&system(Ask::Part, words)) + weigh(&user(Ask::Part, words, about, ""))
@@ -118,24 +120,24 @@ mod tests {
 
     #[test]
     fn pages_of_one_call_are_foreseen_exactly_and_short_ones_take_none() {
-        assert_eq!(foreseen(Some(&past(40, 60.0)), 80, 8192), Foreseen::default());
-        let small = foreseen(Some(&past(400, 700.0)), 80, 4096);
+        assert_eq!(foreseen(Some(&past(40, 60.0)), 80, frame(80), 8192), Foreseen::default());
+        let small = foreseen(Some(&past(400, 700.0)), 80, frame(80), 4096);
         assert_eq!((small.least, small.most), (1, Some(1)));
         assert!(small.tokens > 300, "{small:?}");
         let counted = Cost { calls: 1, prompt_tokens: 4000, ..past(6000, 9000.0) };
-        let medium = foreseen(Some(&counted), 80, 32_768);
+        let medium = foreseen(Some(&counted), 80, frame(80), 32_768);
         assert_eq!((medium.least, medium.most), (1, Some(1)));
-        let by_guess = foreseen(Some(&past(6000, 9000.0)), 80, 32_768);
+        let by_guess = foreseen(Some(&past(6000, 9000.0)), 80, frame(80), 32_768);
         assert!(by_guess.least == 1 && by_guess.most > Some(1), "{by_guess:?}");
     }
 
     #[test]
     fn long_pages_have_a_range_and_unknown_ones_none() {
-        let long = foreseen(Some(&past(60_000, 90_000.0)), 80, 8192);
+        let long = foreseen(Some(&past(60_000, 90_000.0)), 80, frame(80), 8192);
         let most = long.most.unwrap();
         assert!(long.least > 2 && most > long.least, "{long:?}");
-        assert_eq!(foreseen(None, 80, 8192).most, None);
+        assert_eq!(foreseen(None, 80, frame(80), 8192).most, None);
         let other = Cost { measure: Some(json!({ "a": 1 })), ..Cost::default() };
-        assert_eq!(foreseen(Some(&other), 80, 8192).most, None);
+        assert_eq!(foreseen(Some(&other), 80, frame(80), 8192).most, None);
     }
 }
