@@ -20,6 +20,9 @@ pub mod systemd;
 pub use outcome::{Main, Outcome};
 pub use tidemill_pipeline as pipeline;
 pub use tidemill_stages as stages;
+/// The polars that datasets are read with, for sums of your own.
+#[cfg(feature = "dataset")]
+pub use tidemill_stages::dataset::polars;
 
 /// Everything that a pipeline is written with.
 pub mod prelude {
@@ -33,7 +36,7 @@ pub mod prelude {
     pub use tidemill_stages::crawl::Crawl;
     pub use tidemill_stages::dataset::HtmlPage;
     #[cfg(feature = "dataset")]
-    pub use tidemill_stages::dataset::Parquet;
+    pub use tidemill_stages::dataset::{Archived, Parquet};
     pub use tidemill_stages::extract::{Document, Extract, Fields, Select};
     pub use tidemill_stages::feed::{Feed, Links};
     pub use tidemill_stages::fetch::{Fetch, Link, Page};

@@ -29,6 +29,10 @@ mod scheduled;
 #[expect(dead_code, reason = "its `main` is not called here")]
 #[path = "../examples/structured.rs"]
 mod structured;
+#[cfg(feature = "dataset")]
+#[expect(dead_code, reason = "its `main` is not called here")]
+#[path = "../examples/weekly_report.rs"]
+mod weekly_report;
 
 async fn run(folder: &tempfile::TempDir, job: &Job) -> RunReport {
     let home = Arc::new(Home::open(folder.path(), HomeOptions::owner()).unwrap());
@@ -118,4 +122,30 @@ async fn scheduled_has_three_times_and_its_jobs_run() {
     let report = run(&folder, &scheduled::titles("news", [web.url("/feed.xml")])).await;
     assert_eq!((report.items.done, report.items.parked), (2, 0));
     assert_eq!(count(&folder, "SELECT count(*) FROM news_titles WHERE title <> ''"), 2);
+}
+
+#[cfg(feature = "dataset")]
+#[tokio::test(flavor = "multi_thread")]
+async fn weekly_report_sums_up_what_another_mill_saved() {
+    use tidemill::prelude::{
+        Archive, Archived, Extract, Feed, Fetch, Parquet, Pipeline, Summarise,
+    };
+    let (web, folder) = (FakeWeb::start().site(3), tempfile::tempdir().unwrap());
+    let news = Pipeline::named("news")
+        .read(Feed::list([web.url("/feed.xml")]))
+        .then(Fetch::politely())
+        .then(Extract::article())
+        .then(Summarise::extractive().in_words(20))
+        .save(Parquet::dataset("llm_summaries"))
+        .offload(Archive::at("archive"));
+    run(&folder, &news).await;
+    let weeks = tempfile::tempdir().unwrap();
+    let week = Archived::dataset("llm_summaries").at(folder.path().join("archive")).since("6d");
+    let report = run(&weeks, &weekly_report::weekly(week)).await;
+    assert_eq!((report.items.parked, report.offload.state.as_str()), (0, "done"));
+    assert_eq!(count(&weeks, "SELECT articles FROM weeks"), 3);
+    let made = "SELECT count(*) FROM weeks WHERE summary LIKE '%extractive 3%'";
+    assert_eq!(count(&weeks, made), 1);
+    let [page] = &files_like(&weeks.path().join("archive"), "digest.html")[..] else { panic!() };
+    assert!(std::fs::read_to_string(page).unwrap().contains("3 articles, the longest: "));
 }

@@ -13,6 +13,8 @@ mod cli;
 mod clock;
 mod conformance;
 mod crash;
+#[cfg(feature = "dataset")]
+mod dataset;
 mod demo;
 mod digest;
 mod engine;

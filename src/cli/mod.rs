@@ -1,6 +1,7 @@
 //! What may be typed? One verb, one file; the flags that all share are in `flags`.
 
 mod archive;
+mod dataset;
 mod demo;
 mod diagram;
 mod digest;

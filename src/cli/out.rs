@@ -3,7 +3,7 @@
 use super::flags::Flags;
 use super::log;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use tidemill_pipeline::{Error, Result};
 use tracing::Level;
 
@@ -35,6 +35,27 @@ pub(super) fn line(flags: &Flags, text: impl AsRef<str>) {
 pub(super) fn result(flags: &Flags, text: impl AsRef<str>) {
     if !flags.json {
         stdout(text.as_ref());
+    }
+}
+
+/// Stdout for rows that other programs read. On a terminal nothing goes through that moves a cursor.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "dataset"), expect(dead_code, reason = "only datasets are piped"))]
+pub(super) struct Pipe(());
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut stdout = std::io::stdout().lock();
+        if stdout.is_terminal() {
+            stdout.write_all(plain(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        } else {
+            stdout.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stdout().lock().flush()
     }
 }
 

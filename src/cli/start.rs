@@ -3,8 +3,8 @@
 use super::flags::Flags;
 use super::verbs::{MillCli, MillVerb, StockCli, StockVerb};
 use super::{
-    archive, demo, digest, doctor, extract, log, new, notify, out, parked, plan, prune, read,
-    replay, rollback, run, runs, schedule, serve, service, status, trial, verify,
+    archive, dataset, demo, digest, doctor, extract, log, new, notify, out, parked, plan, prune,
+    read, replay, rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use crate::Outcome;
 use clap::Parser;
@@ -50,6 +50,7 @@ async fn mill_verb(flags: &Flags, verb: MillVerb, mill: Option<&Mill>) -> Result
         MillVerb::Runs(args) => runs::run(flags, &args, mill).await,
         MillVerb::Rollback(args) => rollback::run(flags, &args, mill).await,
         MillVerb::Prune(args) => prune::run(flags, &args, mill).await,
+        MillVerb::Dataset(args) => dataset::run(flags, args, mill).await,
         MillVerb::Verify(args) => verify::run(flags, &args, mill).await,
         MillVerb::Read(args) => read::run(flags, &args, mill).await,
         MillVerb::Doctor(args) => doctor::run(flags, &args, mill).await,

@@ -2,8 +2,8 @@
 
 use super::flags::Flags;
 use super::{
-    archive, demo, digest, doctor, extract, new, notify, parked, plan, prune, read, replay,
-    rollback, run, runs, schedule, serve, service, status, trial, verify,
+    archive, dataset, demo, digest, doctor, extract, new, notify, parked, plan, prune, read,
+    replay, rollback, run, runs, schedule, serve, service, status, trial, verify,
 };
 use clap::{Parser, Subcommand};
 
@@ -86,6 +86,9 @@ pub(super) enum MillVerb {
     /// Apply the retention policy to the archive
     #[command(after_help = "Example:  tidemill prune --dry-run")]
     Prune(prune::Args),
+    /// Look into the archive: its datasets, their rows, SQL over them, exports
+    #[command(after_help = "Example:  tidemill dataset ls")]
+    Dataset(dataset::Args),
     /// Read every file of the archive again and compare its hashes
     #[command(after_help = "Example:  tidemill verify --archive /mnt/nas/mill")]
     Verify(verify::Args),

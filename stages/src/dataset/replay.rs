@@ -4,6 +4,7 @@ use super::cells::{json, typed, unreadable};
 use super::part::{Part, lost, no_parquet};
 use super::row::{self, Field};
 use super::schema::Type;
+use super::shelf::tables_of;
 use crate::shape::{Column, columns};
 use polars::prelude::DataFrame;
 use serde::de::DeserializeOwned;
@@ -59,7 +60,7 @@ impl<T> ArchivedRows<T> {
 
 /// The Parquet files of a run, in the order of its manifest.
 pub(super) fn parts(run: &ArchivedRun) -> Result<Vec<Part>> {
-    run.files_ending(".parquet").map(|path| Part::open(&path)).collect()
+    tables_of(run).map(|file| Part::open(&run.folder.join(&file.path))).collect()
 }
 
 impl<T: DeserializeOwned> Replay<T> for ArchivedRows<T> {
@@ -227,7 +228,7 @@ impl Hands {
 
 /// Hashes the run's files, those that were not hashed yet.
 fn prove(run: &ArchivedRun, proved: &mut HashSet<PathBuf>) -> Result<()> {
-    for file in run.manifest.files.iter().filter(|file| file.path.ends_with(".parquet")) {
+    for file in tables_of(run) {
         let path = run.folder.join(&file.path);
         if proved.contains(&path) {
             continue;

@@ -4,6 +4,7 @@ use super::cells::{days, typed};
 use super::newest;
 use super::part::{Part, no_parquet};
 use super::schema::{DatasetColumn, PLACES, Type, Union};
+use super::shelf::tables_of;
 use chrono::NaiveDate;
 use polars::prelude::{
     AnyValue, BooleanChunked, Column, DataFrame, DataType, NewChunkedArray, Scalar,
@@ -43,8 +44,8 @@ impl Scan {
     pub fn of(runs: &[ArchivedRun]) -> Result<Self> {
         let (mut files, mut union) = (Vec::new(), Union::default());
         for run in runs {
-            for path in run.files_ending(".parquet") {
-                let part = Part::open(&path)?;
+            for file in tables_of(run) {
+                let part = Part::open(&run.folder.join(&file.path))?;
                 union.add(&part, run.dt)?;
                 let (run_id, pipeline) = (run.run.clone(), run.pipeline.clone());
                 files.push(Placed { part, dt: run.dt, run: run_id, pipeline });
@@ -102,6 +103,11 @@ impl Scan {
         plain.chain(chosen)
     }
 
+    #[cfg(feature = "sql")]
+    pub(super) fn is_newest(&self) -> bool {
+        self.newest
+    }
+
     /// The rows of all files, all versions of them.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -121,16 +127,23 @@ impl Scan {
         Ok(Frames { scan: self, kept, groups: groups.collect::<Vec<_>>().into_iter() })
     }
 
+    /// A frame with the columns and no rows.
+    ///
+    /// # Errors
+    /// When two columns have one name.
+    pub fn empty(&self) -> Result<DataFrame> {
+        let empty = |column: &DatasetColumn| {
+            Column::new_empty(column.name.as_str().into(), &column.holds.polars())
+        };
+        DataFrame::new(0, self.read_columns().map(empty).collect()).map_err(refused)
+    }
+
     /// All rows at once.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn frame(&self) -> Result<DataFrame> {
-        let empty = |column: &DatasetColumn| {
-            Column::new_empty(column.name.as_str().into(), &column.holds.polars())
-        };
-        let mut whole =
-            DataFrame::new(0, self.read_columns().map(empty).collect()).map_err(refused)?;
+        let mut whole = self.empty()?;
         for frame in self.frames()? {
             whole.vstack_mut_owned(frame?).map_err(refused)?;
         }

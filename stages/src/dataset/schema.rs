@@ -98,7 +98,7 @@ impl Union {
             let Some(both) = known.holds.with(holds) else {
                 return Err(clash(known, part, holds));
             };
-            if known.holds == Type::Nothing {
+            if known.holds != both {
                 known.seen_in = part.path().to_path_buf();
             }
             known.holds = both;

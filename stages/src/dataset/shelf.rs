@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use std::collections::BTreeSet;
 use std::path::Path;
-use tidemill_pipeline::tier::{self, ArchivedRun, Presence, Tier, Wanted};
+use tidemill_pipeline::tier::{self, ArchivedRun, Artifact, Presence, Tier, Wanted};
 use tidemill_pipeline::{Error, Result};
 
 /// A date, or so many days back from today.
@@ -113,6 +113,18 @@ pub fn runs_of(tier: &Tier, wanted: &Wanted) -> Result<Vec<ArchivedRun>> {
     }
     runs.sort_by(|a, b| (&a.run, a.dt, &a.pipeline).cmp(&(&b.run, b.dt, &b.pipeline)));
     Ok(runs)
+}
+
+/// The run's files that hold its rows; an index of other files is none.
+pub(super) fn tables_of(run: &ArchivedRun) -> impl Iterator<Item = &Artifact> {
+    let files = run.manifest.files.iter();
+    files.filter(|file| file.path.ends_with(".parquet") && !file.path.ends_with(".idx.parquet"))
+}
+
+/// Whether the run holds rows, which can be read as a table.
+#[must_use]
+pub fn is_table(run: &ArchivedRun) -> bool {
+    tables_of(run).next().is_some()
 }
 
 /// Refuses a dataset, or a pipeline in it, of which the archive has nothing at all.

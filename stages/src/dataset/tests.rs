@@ -13,14 +13,22 @@ use tidemill_pipeline::{FileSink, Fingerprint, Item, Replay, Result};
 
 /// Seals items as a run does, with the manifest that the archive would have.
 pub(super) fn sealed<T: Item>(folder: &Path, at: (&str, &str), items: &[T]) -> Result<ArchivedRun> {
-    let (dt, run) = at;
+    let keyed: Vec<_> = items.iter().enumerate().map(|(n, item)| (format!("k{n}"), item)).collect();
+    sealed_keyed(folder, at, &keyed)
+}
+
+pub(super) fn sealed_keyed<T: Item>(
+    folder: &Path,
+    (dt, run): (&str, &str),
+    items: &[(String, &T)],
+) -> Result<ArchivedRun> {
     let folder = folder.join(format!("tides/coast/dt={dt}/run={run}"));
     std::fs::create_dir_all(&folder)?;
     let steps = Fingerprint::nothing();
     let sealing = Sealing { pipeline: "coast", run, dt, steps, folder: &folder };
-    let saved = |(n, item): (usize, &T)| {
+    let saved = |(n, (key, item)): (usize, &(String, &T))| {
         let content = Some(Fingerprint::of(&n));
-        Ok(Saved { key: format!("k{n}"), seq: n as u64 + 1, content, item: item.clone() })
+        Ok(Saved { key: key.clone(), seq: n as u64 + 1, content, item: (*item).clone() })
     };
     let names =
         Parquet::dataset("tides").seal(&mut items.iter().enumerate().map(saved), &sealing)?;
