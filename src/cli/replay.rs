@@ -233,6 +233,12 @@ fn print(flags: &Flags, home: &Home, only: Only, forecast: &Forecast) {
         out::count(forecast.runs, "run"),
         out::count(forecast.versions, "version")
     ));
+    if forecast.waiting > 0 {
+        let runs = out::count(forecast.waiting, "run");
+        line(format!(
+            "        {runs} more on scratch: the replay archives and takes them, uncounted here"
+        ));
+    }
     line(format!("items   {}{}", kinds(&forecast.kinds), others(forecast)));
     line(format!("replays {}", meant(forecast, only)));
     if forecast.items == 0 {

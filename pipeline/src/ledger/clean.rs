@@ -53,7 +53,7 @@ pub(crate) fn sweep(
     }
     leftovers(tx, pipeline_no)?;
     tx.execute(
-        "DELETE FROM tm_requests WHERE made_at < ?1",
+        "DELETE FROM tm_requests WHERE made_at < ?1 AND (taken_at IS NULL OR done_at IS NOT NULL)",
         params![now.saturating_sub(7 * 24 * 3600 * 1000)],
     )?;
     if calls::cap(tx, cap, now, CHUNK)? > 0 {

@@ -31,6 +31,13 @@ pub(crate) fn keep(tx: &Tx<'_>, of: &CostKey, run_no: i64, cost: &Cost) -> Resul
             cost.output_tokens,
             measure
         ],
+    )?;
+    // The last two ways to prepare a step: today's, and the one before, which a rollback brings back.
+    tx.execute(
+        "DELETE FROM tm_costs WHERE pipeline_no = ?1 AND key = ?2 AND step = ?3 AND fingerprint NOT IN
+           (SELECT fingerprint FROM tm_costs WHERE pipeline_no = ?1 AND key = ?2 AND step = ?3
+             ORDER BY run_no DESC, fingerprint = ?4 DESC LIMIT 2)",
+        params![of.pipeline_no, of.key, of.step, of.fingerprint.as_bytes()],
     )
     .map(|_| ())
 }

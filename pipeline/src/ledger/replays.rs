@@ -62,6 +62,13 @@ pub(crate) fn each_known(
     Ok(())
 }
 
+/// Runs that have files of a dataset, wherever these are by now.
+pub(crate) fn filled(read: &Read<'_>, pipeline: &str, dataset: &str) -> Result<Vec<i64>> {
+    let sql = "SELECT DISTINCT o.run_no FROM tm_offloads o JOIN tm_runs r USING (run_no)
+                 JOIN tm_pipelines p USING (pipeline_no) WHERE p.name = ?1 AND o.dataset = ?2";
+    read.all(sql, params![pipeline, dataset], |row| row.get(0))
+}
+
 /// Published runs of which files of a dataset are not in an archive yet.
 pub(crate) fn on_the_way(read: &Read<'_>, pipeline: &str, dataset: &str) -> Result<Vec<i64>> {
     let rows = OffloadRow::under_way(read, Some(pipeline))?.into_iter();
@@ -93,17 +100,18 @@ pub(crate) fn set_aside(read: &Read<'_>, pipeline_no: i64) -> Result<(Vec<String
     Ok((keys("tm_parked_now")?, keys("tm_dropped")?))
 }
 
-/// The unfinished replay of a pipeline with this selection, if there is one.
+/// The unfinished replay of a pipeline with this selection, if there is one: its number, and that of
+/// its chain.
 pub(crate) fn unfinished(
     read: &Read<'_>,
     pipeline_no: i64,
     source: &crate::Fingerprint,
-) -> Result<Option<i64>> {
+) -> Result<Option<(i64, i64)>> {
     read.one(
-        "SELECT run_no FROM tm_runs WHERE pipeline_no = ?1 AND source = ?2 AND replay IS NOT NULL
+        "SELECT run_no, plan_no FROM tm_runs WHERE pipeline_no = ?1 AND source = ?2 AND replay IS NOT NULL
             AND state IN ('running', 'interrupted', 'halted') ORDER BY run_no DESC LIMIT 1",
         params![pipeline_no, source.as_bytes()],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
 

@@ -6,6 +6,7 @@ use crate::replay::Selection;
 use crate::{Error, Fingerprint, Result};
 use rusqlite::{Row, params};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// One run as the ledger knows it.
 #[derive(Debug, Clone, Serialize)]
@@ -95,6 +96,15 @@ impl RunRow {
     /// When the ledger refuses.
     pub fn by_id(read: &Read<'_>, id: &str) -> Result<Option<Self>> {
         read.one(&format!("{COLUMNS} WHERE r.id = ?1"), params![id], Self::from_row)
+    }
+
+    /// The ids of all runs that were taken back: what they archived counts no more.
+    ///
+    /// # Errors
+    /// When the ledger refuses.
+    pub fn taken_back(read: &Read<'_>) -> Result<BTreeSet<String>> {
+        let sql = "SELECT id FROM tm_runs WHERE state = 'rolled_back'";
+        Ok(read.all(sql, [], |row| row.get(0))?.into_iter().collect())
     }
 
     /// Published runs whose way to the archive is not finished, oldest first.

@@ -181,7 +181,7 @@ impl Home {
         self.begin_work(turn, None)
     }
 
-    pub(crate) fn lane(&self) -> &Lane {
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
         &self.lane
     }
 

@@ -1,7 +1,7 @@
 //! Right of way: replays work while no other run is at work, and give way when one begins.
 
 use crate::run::Stop;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -19,6 +19,8 @@ struct Traffic {
     first: u32,
     /// The switches of replays at work.
     replays: Vec<Stop>,
+    /// Pipelines that are replayed, at work or making room.
+    replayed: HashSet<String>,
     /// How often the replays of a pipeline were given up.
     given_up: HashMap<String, u64>,
 }
@@ -27,7 +29,22 @@ struct Traffic {
 #[derive(Debug)]
 pub(crate) struct First(Arc<Lane>);
 
+/// The one replay of a pipeline.
+#[derive(Debug)]
+pub(crate) struct Alone(Arc<Lane>, String);
+
 impl Lane {
+    /// Begins to replay a pipeline, unless somebody does so already.
+    pub(crate) fn replays(self: &Arc<Self>, pipeline: &str) -> Option<Alone> {
+        let new = self.traffic().replayed.insert(pipeline.to_string());
+        new.then(|| Alone(Arc::clone(self), pipeline.to_string()))
+    }
+
+    /// Whether a replay of a pipeline is at work, or makes room.
+    pub(crate) fn is_replayed(&self, pipeline: &str) -> bool {
+        self.traffic().replayed.contains(pipeline)
+    }
+
     /// A run begins, or waits for its turn: replays finish what is in hand and make room.
     pub(crate) fn first(self: &Arc<Self>) -> First {
         let mut traffic = self.traffic();
@@ -71,6 +88,12 @@ impl Lane {
     }
 }
 
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.traffic().replayed.remove(&self.1);
+    }
+}
+
 impl Drop for First {
     fn drop(&mut self) {
         let mut traffic = self.0.traffic();
@@ -109,5 +132,9 @@ mod tests {
         assert_eq!((lane.given_up("news"), lane.given_up("other")), (0, 0));
         lane.give_up("news");
         assert_eq!((lane.given_up("news"), lane.given_up("other")), (1, 0));
+        let alone = lane.replays("news").unwrap();
+        assert!(lane.replays("news").is_none() && lane.replays("other").is_some());
+        drop(alone);
+        assert!(!lane.is_replayed("news"));
     }
 }

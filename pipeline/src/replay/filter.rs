@@ -4,6 +4,7 @@ use super::selection::Selection;
 use super::shelf::Shelf;
 use crate::build::AnyReplay;
 use crate::{Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::Value as Json;
@@ -45,6 +46,10 @@ impl Filter {
         let sql = format!("SELECT ({expression}\n) FROM (SELECT {})", values.join(", "));
         // Nothing is in this database: an expression can reach no other data than the item's.
         let connection = Connection::open_in_memory().map_err(refused)?;
+        // Else a misspelt column in double quotes would be a text.
+        for quotes in [DbConfig::SQLITE_DBCONFIG_DQS_DML, DbConfig::SQLITE_DBCONFIG_DQS_DDL] {
+            connection.set_db_config(quotes, false).map_err(refused)?;
+        }
         connection.prepare(&sql).map(|_| ()).map_err(refused)?;
         Ok(Self { connection, sql, columns })
     }
@@ -136,7 +141,9 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused_with_the_reason() {
-        for bad in ["colour = 'red'", "1) FROM sqlite_schema; --", "select", ""] {
+        for bad in
+            ["colour = 'red'", "\"colour\" = 'red'", "1) FROM sqlite_schema; --", "select", ""]
+        {
             let error = Filter::new(bad, &["url".to_string()]).err().unwrap();
             assert_eq!(error.reason(), "usage", "{bad}");
         }

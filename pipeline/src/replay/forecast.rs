@@ -7,6 +7,7 @@ use crate::ledger::costs::{self, Spent};
 use crate::ledger::{Why, replays};
 use crate::run::live::Scene;
 use crate::run::reenter::Replaying;
+use crate::tier::ArchivedRun;
 use crate::{Fingerprint, Result};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -38,6 +39,9 @@ pub struct Forecast {
     pub kinds: Kinds,
     /// Those over the limit.
     pub over: u64,
+    /// Runs whose files of the dataset wait on scratch: the replay brings them to the archive first, and
+    /// takes what is in them, too; it is not counted here.
+    pub waiting: u64,
     /// Items that would be worked on.
     pub items: u64,
     /// Items of an unfinished replay of this selection that are through: they are not worked on again.
@@ -112,13 +116,18 @@ impl Forecast {
         let known = ledger.read(move |read| Known::read(read, &name, no, &from)).await?;
         let known = Arc::new(known);
         let picked = replaying.pick(Arc::clone(&known)).await?;
-        let source = replaying.selection.fingerprint();
+        let source = replaying.selection.fingerprint(&replaying.tier.id);
+        let (chains, own) = (Arc::clone(&known), Arc::clone(replaying));
+        let waiting = known.on_the_way();
         let begun = scene
             .home
             .ledger()
             .read(move |read| {
                 let mut begun = HashMap::new();
-                if let Some(run_no) = replays::unfinished(read, no, &source)? {
+                // With another chain it goes through all of it once more.
+                if let Some((run_no, plan_no)) = replays::unfinished(read, no, &source)?
+                    && chains.is_todays(plan_no, &own.today, own.reentry.no)
+                {
                     replays::each_item(read, run_no, |key, settled, steps| {
                         let steps = steps.split(',').filter_map(|step| step.parse().ok()).collect();
                         begun.insert(hash(key), Begun { settled, steps });
@@ -138,6 +147,7 @@ impl Forecast {
                 Ok((seer.end(), costs::millis_per_call(read)?))
             })
             .await?;
+        made.waiting = waiting;
         made.through = seen.through;
         made.items -= seen.through;
         for step in &mut made.steps {
@@ -154,14 +164,18 @@ impl Forecast {
     }
 
     fn of(blueprint: &Blueprint, replaying: &Replaying, picked: &Picked) -> Self {
-        let inside = |dt: &chrono::NaiveDate| replaying.selection.covers(*dt);
-        let dates = || replaying.shelf.runs.iter().map(|run| run.dt).filter(inside);
+        let selection = &replaying.selection;
+        let inside = |run: &&ArchivedRun| {
+            selection.covers(run.dt) && selection.run.as_ref().is_none_or(|id| *id == run.run)
+        };
+        let runs = || replaying.shelf.runs.iter().filter(inside);
+        let dates = || runs().map(|run| run.dt);
         let steps = blueprint.nodes.iter().enumerate().skip(replaying.reentry.no + 1);
         Self {
             pipeline: blueprint.name.clone(),
             from: replaying.selection.from.clone(),
             archive: replaying.tier.root.clone(),
-            runs: dates().count() as u64,
+            runs: runs().map(|run| &run.run).collect::<HashSet<_>>().len() as u64,
             first: dates().min().map(|dt| dt.to_string()),
             last: dates().max().map(|dt| dt.to_string()),
             versions: picked.versions,

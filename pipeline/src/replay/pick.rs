@@ -16,8 +16,10 @@ pub(crate) struct Known {
     keys: HashMap<u128, Standing>,
     parked: BTreeSet<u128>,
     dropped: BTreeSet<u128>,
-    /// Runs whose files of the dataset are not in the archive yet.
-    on_the_way: BTreeSet<i64>,
+    /// Runs that have files of the dataset, here or elsewhere.
+    filled: BTreeSet<i64>,
+    /// Those of them whose files are not in any archive yet.
+    on_the_way: usize,
     /// Published runs: the number, and the id.
     runs: BTreeMap<i64, String>,
     chains: Done,
@@ -52,7 +54,8 @@ impl Known {
             keys,
             parked: hashes(parked),
             dropped: hashes(dropped),
-            on_the_way: replays::on_the_way(read, pipeline, dataset)?.into_iter().collect(),
+            filled: replays::filled(read, pipeline, dataset)?.into_iter().collect(),
+            on_the_way: replays::on_the_way(read, pipeline, dataset)?.len(),
             runs: replays::published(read, pipeline_no)?,
             chains: Done::chains(read, pipeline)?,
         })
@@ -60,15 +63,29 @@ impl Known {
 }
 
 impl Known {
+    /// Whether a chain is today's behind a step.
+    pub(crate) fn is_todays(&self, plan_no: i64, today: &[Node], entry: usize) -> bool {
+        self.chains.behind(plan_no, today, entry).is_empty()
+    }
+
     /// The oldest run that is known to have had a key's content of now.
     pub(crate) fn content_since(&self, key: u128) -> Option<i64> {
         self.keys.get(&key).map(|standing| standing.content_since)
     }
 
-    /// Whether a newer version than those in the archive was done: its files are still on scratch.
-    fn has_newer(&self, key: u128) -> bool {
-        !self.on_the_way.is_empty()
-            && self.keys.get(&key).is_some_and(|known| self.on_the_way.contains(&known.made_by))
+    /// Runs whose files wait on scratch: a replay brings them to the archive first.
+    pub(crate) fn on_the_way(&self) -> u64 {
+        self.on_the_way as u64
+    }
+
+    /// Whether a newer version than this one was done, from files that are not on the shelf: they are
+    /// still on scratch, in another archive, or gone.
+    fn has_newer(&self, key: u128, version: &str, shelf: &BTreeSet<&str>) -> bool {
+        let Some(known) = self.keys.get(&key) else { return false };
+        let Some(id) = self.runs.get(&known.made_by) else { return false };
+        id.as_str() > version
+            && self.filled.contains(&known.made_by)
+            && !shelf.contains(id.as_str())
     }
 
     /// Whether a step between the entry of a replay and this place is other than in the chain that did
@@ -167,6 +184,7 @@ pub(crate) fn pick(
     let mut picked = Picked::default();
     let newest = newest(shelf, reentry, selection, &mut picked, beat)?;
     let mut runs: Vec<Vec<Pick>> = shelf.runs.iter().map(|_| Vec::new()).collect();
+    let ids: BTreeSet<&str> = shelf.runs.iter().map(|run| run.run.as_str()).collect();
     let mut chains = Chains { known, today, entry: reentry.no, seen: HashMap::new() };
     for (key, version) in newest {
         match version.meant {
@@ -177,11 +195,11 @@ pub(crate) fn pick(
             }
             Meant::Yes => {}
         }
-        if known.has_newer(key) {
+        let id = shelf.runs.get(version.run as usize).map_or("", |run| run.run.as_str());
+        if known.has_newer(key, id, &ids) {
             picked.superseded += 1;
             continue;
         }
-        let id = shelf.runs.get(version.run as usize).map_or("", |run| run.run.as_str());
         let judged = chains.judge(key, id);
         let count = match judged.kind {
             Kind::Missing => &mut picked.kinds.missing,

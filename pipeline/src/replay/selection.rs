@@ -105,9 +105,9 @@ impl Selection {
         Ok(())
     }
 
-    /// What tells two replays apart: the same selection goes on where it was.
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&("replay", self))
+    /// What tells two replays apart: the same selection from the same archive goes on where it was.
+    pub(crate) fn fingerprint(&self, archive: &str) -> Fingerprint {
+        Fingerprint::of(&("replay", self, archive))
     }
 
     /// Whether a date is in the range.

@@ -33,15 +33,25 @@ impl Shelf {
             dataset: Some(selection.from.clone()),
             pipeline: Some(pipeline.to_string()),
             since: selection.since,
-            until: None,
+            ..Wanted::default()
         };
-        let survey = survey_of(tier, &wanted)?;
+        let mut survey = survey_of(tier, &wanted)?;
+        survey.runs.retain(|run| !gone.contains(&run.run));
+        // A day that was missed may have been made up for later: its run is filed under an earlier
+        // date, and newer all the same.
+        let oldest = survey.runs.iter().filter(|run| selection.covers(run.dt)).map(|run| &run.run);
+        if let (Some(since), Some(oldest)) = (selection.since, oldest.min().cloned()) {
+            let (since, until) = (None, since.pred_opt());
+            let late = Wanted { since, until, from_run: Some(oldest), ..wanted };
+            let late = survey_of(tier, &late)?;
+            survey.untrusted.extend(late.untrusted);
+            survey.runs.extend(late.runs.into_iter().filter(|run| !gone.contains(&run.run)));
+        }
         if let Some(liar) = survey.untrusted.iter().find(|folder| folder.lies) {
-            return Err(not_trusted(liar));
+            return Err(not_trusted(liar, selection));
         }
         let uncommitted = survey.untrusted.len() as u64;
         let mut runs = survey.runs;
-        runs.retain(|run| !gone.contains(&run.run));
         let meant = |run: &&ArchivedRun| selection.covers(run.dt);
         for run in runs.iter().filter(meant) {
             run.check_sizes()?;
@@ -70,10 +80,20 @@ impl Shelf {
     }
 }
 
-fn not_trusted(liar: &Untrusted) -> Error {
+fn not_trusted(liar: &Untrusted, selection: &Selection) -> Error {
+    let mut names = liar.folder.iter().rev().filter_map(|name| name.to_str()?.strip_prefix("dt="));
+    let dt = names.next().and_then(|dt| dt.parse().ok());
+    let help = match dt.is_some_and(|dt| selection.covers(dt)) {
+        true => {
+            "run `verify`, which repairs what another archive still has; or leave this run out with other dates"
+        }
+        false => {
+            "it may hold newer versions of what is replayed: run `verify`, which repairs what another archive still has; else remove the folder"
+        }
+    };
     Error::halt(format!("{} is not to be trusted: {}", liar.folder.display(), liar.why))
         .because("manifest_lies")
-        .help("run `verify`, which repairs what another archive still has; or leave this run out with other dates")
+        .help(help)
 }
 
 /// Refuses a dataset of which the archive has nothing at all, and names what it has.

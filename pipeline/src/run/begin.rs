@@ -178,8 +178,8 @@ fn new_run(
         id: run_id(home, &scene.pipeline, now),
         pipeline_no: scene.pipeline_no,
         plan_no: 0,
-        source: match selection {
-            Some(selection) => selection.fingerprint(),
+        source: match &with.replaying {
+            Some(replaying) => replaying.selection.fingerprint(&replaying.tier.id),
             None => prepared.fingerprints.first().copied().unwrap_or_else(Fingerprint::nothing),
         },
         source_name: match selection {

@@ -81,7 +81,7 @@ impl Home {
     /// initialised, a model that is not there. Later: whatever halts the run, or `interrupted`.
     #[tracing::instrument(name = "run", skip_all, fields(pipeline = job.blueprint.name, run = Empty, log = Empty))]
     pub async fn run(self: &Arc<Self>, job: &Job, options: RunOptions) -> Result<RunReport> {
-        let ended = self.whole_run(job, options).await;
+        let ended = Box::pin(self.whole_run(job, options)).await;
         log::ended(&ended);
         ended
     }

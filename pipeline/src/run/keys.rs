@@ -51,6 +51,11 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What the run has of this key.
     pub(crate) fn had(&self, key: &str, content: Option<&Fingerprint>) -> Had {
         let entries = self.entries(key);

@@ -1,6 +1,7 @@
 //! The log of a run: which lines are its own, and the copy of it that is archived.
 
 use super::live::Live;
+use super::reenter::NOTHING;
 use super::report::RunReport;
 use crate::mill::Home;
 use crate::tier::atomic::Staged;
@@ -36,6 +37,10 @@ pub(super) fn ended(result: &Result<RunReport>) {
             parked = items.parked,
             "run ended"
         ),
+        // A replay that made room, or had nothing to do, and whoever was told to stop.
+        Err(error) if ["interrupted", NOTHING].contains(&error.reason()) => {
+            tracing::info!(reason = error.reason(), "run stopped: {}", short(error.message()));
+        }
         Err(error) => {
             tracing::error!(reason = error.reason(), "run stopped: {}", short(error.message()));
         }

@@ -15,7 +15,7 @@ use super::stop::Urgency;
 use super::tier_thread;
 use crate::build::{Blueprint, Node, Reentry};
 use crate::ledger::items::{self, Recorded};
-use crate::ledger::{ItemState, replays, runs};
+use crate::ledger::{ItemState, pipelines, replays, runs};
 use crate::mill::{Home, blobs};
 use crate::replay::pick::{Pick, hash};
 use crate::replay::{Filter, Known, Picked, Replay, Selection, Shelf, pick};
@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Items that are read and recorded at once.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 128;
 
 /// A replay's archive, and what of it is meant.
 pub(crate) struct Replaying {
@@ -54,6 +54,14 @@ pub(super) async fn check(
     let Some(selection) = &options.replay else { return Ok(()) };
     let Some(gate) = gate else { return Err(no_archive(&blueprint.name)) };
     let tier = archive_of(gate)?;
+    let name = blueprint.name.clone();
+    let before = home.ledger().read(move |read| match pipelines::known_number(read, &name)? {
+        Some(no) => runs::unfinished(read, no, false),
+        None => Ok(vec![]),
+    });
+    if let Some(run) = before.await?.pop() {
+        return Err(unfinished(&run));
+    }
     let (name, from) = (blueprint.name.clone(), selection.from.clone());
     let coming = home.ledger().read(move |read| replays::on_the_way(read, &name, &from)).await?;
     if !coming.is_empty() {
@@ -92,7 +100,7 @@ pub(super) async fn open(
     let replaying = Arc::new(replaying);
     let (name, no, from) =
         (scene.pipeline.clone(), scene.pipeline_no, replaying.selection.from.clone());
-    let source = replaying.selection.fingerprint();
+    let source = replaying.selection.fingerprint(&replaying.tier.id);
     let (known, unfinished) = scene
         .home
         .ledger()
@@ -109,6 +117,15 @@ pub(super) async fn open(
     }
     *replaying.picked.lock().unwrap_or_else(PoisonError::into_inner) = Some(picked);
     Ok(Some(replaying))
+}
+
+/// Another run is to be finished first: what it took is newer than the archive.
+pub(super) const UNFINISHED: &str = "unfinished_run";
+
+fn unfinished(run: &str) -> Error {
+    Error::halt(format!("run {run} is not finished, and what it took is newer than the archive"))
+        .because(UNFINISHED)
+        .help("finish it with `run` (or the command that began it), then replay")
 }
 
 /// Nothing is to be done: no failure, but no run either.
@@ -221,8 +238,12 @@ async fn read<T: Item>(live: &Arc<Live>, reader: &Arc<dyn Replay<T>>, out: &Out<
     let Some(replaying) = &live.replaying else { return Ok(()) };
     let picked = replaying.picked.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(picked) = picked else { return Ok(()) };
+    // One that was overtaken may pick others; in all there are no more than the limit says.
+    let had = live.keys().await?.len() as u64;
+    let limit = replaying.selection.limit.map(|limit| limit.saturating_sub(had));
+    let mut room = limit.and_then(|room| usize::try_from(room).ok()).unwrap_or(usize::MAX);
     for (run, picks) in picked.runs {
-        if !one_run(live, replaying, reader, (run, picks), out).await? {
+        if !one_run(live, replaying, reader, (run, picks, &mut room), out).await? {
             return Ok(());
         }
     }
@@ -235,13 +256,15 @@ async fn one_run<T: Item>(
     live: &Arc<Live>,
     replaying: &Arc<Replaying>,
     reader: &Arc<dyn Replay<T>>,
-    (run, picks): (usize, Vec<Pick>),
+    (run, picks, room): (usize, Vec<Pick>, &mut usize),
     out: &Out<T>,
 ) -> Result<bool> {
     let chosen = chosen(replaying, run, picks).await?;
     let keys = live.keys().await?;
-    let left: Vec<_> =
+    let mut left: Vec<_> =
         chosen.into_iter().filter(|one| keys.had(&one.key, None) == Had::Nothing).collect();
+    left.truncate(*room);
+    *room -= left.len();
     for some in left.chunks(TOGETHER) {
         if live.scene.stop.urgency() > Urgency::Go {
             return Ok(false);

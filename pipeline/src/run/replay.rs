@@ -5,7 +5,7 @@ use super::execute::{RunOptions, not_begun};
 use super::gate::open_gate;
 use super::live::Scene;
 use super::progress::Event;
-use super::reenter::{self, NOTHING, archive_of, no_archive};
+use super::reenter::{self, NOTHING, UNFINISHED, archive_of, no_archive};
 use super::report::RunReport;
 use super::stop::Urgency;
 use crate::build::Job;
@@ -14,6 +14,16 @@ use crate::mill::Home;
 use crate::replay::{Forecast, Selection};
 use crate::{Error, Result};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// So long after a run that went first and did not come to its end.
+const AGAIN: Duration = Duration::from_secs(60);
+
+fn at_work(pipeline: &str) -> Error {
+    Error::halt(format!("a replay of {pipeline} is at work"))
+        .because("at_work")
+        .help(format!("wait until it is done; or end it with `replay {pipeline} --give-up`"))
+}
 
 fn has_ended() -> Error {
     Error::halt("the replay was given up")
@@ -68,6 +78,8 @@ impl Home {
         options: RunOptions,
     ) -> Result<Option<RunReport>> {
         let given_up = self.lane().given_up(job.name());
+        let _alone = self.lane().replays(job.name()).ok_or_else(|| at_work(job.name()))?;
+        let mut made_room = false;
         loop {
             tokio::select! {
                 () = self.lane().is_clear() => {}
@@ -85,11 +97,19 @@ impl Home {
                 Err(error)
                     if error.reason() == "interrupted" && options.stop.urgency() == Urgency::Go =>
                 {
+                    made_room = true;
                     options.progress.event(&Event::Said(
                         "another run goes first; the replay goes on when it is done",
                     ));
                 }
                 Err(error) if error.reason() == NOTHING => return Ok(None),
+                // That other run was stopped, or failed: it goes on some time.
+                Err(error) if made_room && error.reason() == UNFINISHED => {
+                    tokio::select! {
+                        () = self.clock().sleep(AGAIN) => {}
+                        () = options.stop.reached(Urgency::Drain) => return Err(error),
+                    }
+                }
                 other => return other.map(Some),
             }
         }

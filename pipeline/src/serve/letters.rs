@@ -12,6 +12,7 @@ use crate::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -116,7 +117,9 @@ impl Home {
         };
         let report = match order {
             Order::Run(run) => Some(server.run_order(run, told).await?),
-            Order::Replay(replay) => server.replay_order(replay, told).await?,
+            Order::Replay(replay) if server.serves.load(Relaxed) => {
+                server.replay_order(replay, told).await?
+            }
             other => return self.carry_out(other).await,
         };
         Ok(serde_json::to_value(report)?)

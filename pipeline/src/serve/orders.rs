@@ -179,6 +179,10 @@ impl Home {
         let id = run.to_string();
         let found = self.ledger().read(move |read| RunRow::by_id(read, &id)).await?;
         let _at_work = match &found {
+            // A replay makes room, as it does for a run.
+            Some(run) if self.lane().is_replayed(&run.pipeline) => {
+                Some(self.turn(&run.pipeline).await)
+            }
             Some(run) => Some(self.turn_now(&run.pipeline).ok_or_else(|| {
                 Error::halt(format!("a run of {} is at work", run.pipeline))
                     .because("at_work")

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Notify as Bell;
 use tokio::task::JoinSet;
@@ -101,6 +102,8 @@ pub struct Server {
     pub(super) bell: Arc<Bell>,
     /// Rung when a notice was written down.
     pub(super) post: Bell,
+    /// Whether it serves; else it only attends to others beside work of its own.
+    pub(super) serves: AtomicBool,
 }
 
 impl Server {
@@ -116,6 +119,7 @@ impl Server {
             workers: Workers::default(),
             bell: Arc::default(),
             post: Bell::default(),
+            serves: AtomicBool::new(false),
         }))
     }
 
@@ -135,6 +139,7 @@ impl Server {
     /// # Errors
     /// When the ledger refuses at the end.
     pub async fn run(self: &Arc<Self>) -> Result<()> {
+        self.serves.store(true, Relaxed);
         // What is watched beside the clock ends with this set.
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self))));
@@ -187,7 +192,9 @@ impl Server {
         let mut attending = JoinSet::new();
         attending.spawn(Arc::clone(&self.home).attend(Some(Arc::clone(self))));
         let done = work.await;
+        self.workers.joined().await;
         drop(attending);
+        // One may have been taken just then.
         self.workers.joined().await;
         self.home.answered().await;
         done

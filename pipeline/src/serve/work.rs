@@ -1,10 +1,10 @@
 //! The worker of one pipeline: its unfinished run first, then what is due, one after another.
 
-use super::orders::ReplayOrder;
 use super::server::Server;
 use crate::clock::{Nominal, Policy};
 use crate::ledger::{FiringRow, RunRow, RunState, ScheduleRow, firings};
 use crate::mill::Planned;
+use crate::replay::Selection;
 use crate::run::progress::overheard;
 use crate::run::stop::Urgency;
 use crate::run::{RunOptions, RunReport, Stop};
@@ -64,9 +64,7 @@ impl Server {
         let (pipeline, Some(selection)) = (pipeline.to_string(), run.replay) else { return Ok(()) };
         self.workers.spawn(async move {
             tracing::info!(pipeline, run = %id, "goes on with the replay that was interrupted");
-            let (keep_going, archive) = (false, None);
-            let order = ReplayOrder { pipeline, selection, keep_going, archive };
-            while let Err(error) = guarded(server.replay_order(order.clone(), |_| {})).await {
+            while let Err(error) = guarded(server.go_on_replaying(&pipeline, &selection)).await {
                 if server.with.stop.urgency() > Urgency::Go {
                     return;
                 }
@@ -78,6 +76,18 @@ impl Server {
             }
         });
         Ok(())
+    }
+
+    async fn go_on_replaying(
+        self: &Arc<Self>,
+        pipeline: &str,
+        selection: &Selection,
+    ) -> Result<Option<RunReport>> {
+        let planned = self.with.roster.find(&self.home, pipeline).await?;
+        let (stop, _forward) = self.stop_of_one();
+        // From another archive by now, it is left to who begins the next one.
+        let options = RunOptions { stop, only_resume: true, ..self.options(&planned) };
+        self.home.replay(&planned.job, selection.clone(), options).await
     }
 
     /// Works until this pipeline has nothing to do.

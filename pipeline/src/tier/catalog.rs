@@ -38,6 +38,8 @@ pub struct Wanted {
     pub since: Option<NaiveDate>,
     /// Filed under this date or an earlier one.
     pub until: Option<NaiveDate>,
+    /// With this id or a later one.
+    pub from_run: Option<String>,
 }
 
 impl Wanted {
@@ -137,6 +139,9 @@ pub fn survey_of(tier: &Tier, wanted: &Wanted) -> Result<Survey> {
                     continue;
                 }
                 for (run, entry) in marked(&day.path, "run=")? {
+                    if wanted.from_run.as_ref().is_some_and(|first| run < *first) {
+                        continue;
+                    }
                     let names = [dataset.name.as_str(), &pipeline.name, &run];
                     survey.add(tier, names, dt, &entry.path)?;
                 }

@@ -70,6 +70,7 @@ impl Seen {
             pipeline: which.pipeline.clone(),
             since: date(&which.since)?,
             until: date(&which.until)?,
+            ..Wanted::default()
         })
     }
 

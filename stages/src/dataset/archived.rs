@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tidemill_pipeline::ledger::RunRow;
 use tidemill_pipeline::replay::Indexed;
 use tidemill_pipeline::run::in_run;
 use tidemill_pipeline::tier::{ArchivedRun, Wanted};
@@ -24,7 +25,7 @@ const TOGETHER: usize = 256;
 ///
 /// Of each key the newest version in the range is yielded, with the key that it had; what was seen
 /// last time is unchanged. Without [`of`](Archived::of) all pipelines of the archive are read, and a
-/// key that two of them have counts as one.
+/// key that two of them have counts as one. Runs that this home took back are passed over.
 ///
 /// The archive is the folder of [`at`](Archived::at), or else of the environment variable
 /// `TIDEMILL_ARCHIVE`. A range that is counted back (`"7d"`) begins so many days before the date
@@ -119,6 +120,7 @@ impl<T: Item> Archived<T> {
             pipeline: self.pipeline.clone(),
             since: date(&self.since)?,
             until: date(&self.until)?,
+            ..Wanted::default()
         })
     }
 
@@ -126,8 +128,10 @@ impl<T: Item> Archived<T> {
     async fn chosen(&self, cx: &Context, only: Option<String>) -> Result<Chosen<T>> {
         let (place, wanted) = (self.place()?, self.wanted(cx.run()?.dt.parse()?)?);
         let (reader, every) = (reader::<T>(&self.dataset)?, self.every_version);
+        let gone = cx.ledger().read(RunRow::taken_back).await?;
         blocking(move || {
-            let runs = runs_of(&archive_at(&place)?, &wanted)?;
+            let mut runs = runs_of(&archive_at(&place)?, &wanted)?;
+            runs.retain(|run| !gone.contains(&run.run));
             let places = pick(&runs, &*reader, every, only.as_deref())?;
             Ok(Chosen { reader, runs: runs.into_iter().map(Arc::new).collect(), places })
         })

@@ -6,7 +6,7 @@ use super::row::{self, Field};
 use super::schema::Type;
 use super::shelf::tables_of;
 use crate::shape::{Column, columns};
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, IdxCa, IdxSize};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use std::collections::HashSet;
@@ -172,18 +172,20 @@ fn take<T: DeserializeOwned>(
     items: &mut Vec<T>,
 ) -> Result<()> {
     let failed = |error| unreadable(part.path(), error);
-    let mut values: Vec<(&Column, Vec<Json>)> = Vec::with_capacity(wanted.len());
+    // Only these rows become JSON: a row group may be large.
+    let numbers = places.iter().filter_map(|place| IdxSize::try_from(place - rows.start).ok());
+    let numbers: Vec<IdxSize> = numbers.collect();
+    let frame = frame.take(&IdxCa::from_vec("".into(), numbers)).map_err(failed)?;
+    let mut values: Vec<(&Column, std::vec::IntoIter<Json>)> = Vec::with_capacity(wanted.len());
     for column in wanted {
         if let Ok(found) = frame.column(&column.name) {
-            values.push((column, json(found).map_err(failed)?));
+            values.push((column, json(found).map_err(failed)?.into_iter()));
         }
     }
     for place in places {
-        let n = usize::try_from(place - rows.start).unwrap_or(usize::MAX);
-        let fields = values.iter_mut().map(|(column, values)| {
-            let value = values.get_mut(n).map(Json::take).unwrap_or_default();
-            Field { column, value }
-        });
+        let fields = values
+            .iter_mut()
+            .map(|(column, values)| Field { column, value: values.next().unwrap_or_default() });
         let item = row::item(fields)
             .map_err(|(error, column)| unlike::<T>(part, *place, column, &error))?;
         items.push(item);

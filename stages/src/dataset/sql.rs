@@ -15,7 +15,7 @@ use tidemill_pipeline::{Error, Result};
 const NEWEST: &str = "_newest";
 
 /// Rows that are handed over at once.
-const TOGETHER: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+const TOGETHER: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
 
 /// Runs a query over the datasets of an archive that hold Parquet and hands the rows to `on`, some
 /// at a time; the first frame always comes, with no rows when there are none.
