@@ -7,6 +7,7 @@ mod dates;
 mod entry;
 mod kill;
 mod long;
+mod older;
 mod place;
 mod readers;
 mod site;
