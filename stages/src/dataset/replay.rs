@@ -170,6 +170,10 @@ fn take<T: DeserializeOwned>(
     items: &mut Vec<T>,
 ) -> Result<()> {
     let failed = |error| unreadable(part.path(), error);
+    // From the first place to the last: what lies before and behind is another portion's.
+    let (Some(first), Some(last)) = (places.first(), places.last()) else { return Ok(()) };
+    let from = i64::try_from(first - rows.start).unwrap_or(i64::MAX);
+    let frame = frame.slice(from, usize::try_from(last - first + 1).unwrap_or(usize::MAX));
     let mut values: Vec<(&Column, Vec<Json>)> = Vec::with_capacity(wanted.len());
     for column in wanted {
         if let Ok(found) = frame.column(&column.name) {
@@ -177,7 +181,7 @@ fn take<T: DeserializeOwned>(
         }
     }
     for place in places {
-        let n = usize::try_from(place - rows.start).unwrap_or(usize::MAX);
+        let n = usize::try_from(place - first).unwrap_or(usize::MAX);
         let fields = values.iter_mut().map(|(column, values)| {
             let value = values.get_mut(n).map(Json::take).unwrap_or_default();
             Field { column, value }
