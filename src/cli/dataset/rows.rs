@@ -151,9 +151,9 @@ pub(super) fn export(flags: &Flags, seen: &Seen, export: &Export) -> Result<Outc
 }
 
 fn write(scan: &Scan, to: impl Write, format: Format) -> Result<u64> {
-    let mut written = Written::to(to, format).add(&scan.empty()?)?;
+    let mut written = Written::to(to, format).with(&scan.empty()?)?;
     for frame in scan.frames()? {
-        written = written.add(&frame?)?;
+        written = written.with(&frame?)?;
     }
     written.end()
 }
