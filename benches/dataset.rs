@@ -18,8 +18,8 @@ mod figures;
 mod ground;
 #[path = "support/program.rs"]
 mod program;
-#[path = "support/year.rs"]
-mod year;
+#[path = "support/rows.rs"]
+mod rows;
 
 use child::{Order, measure_in};
 use figures::{Bound, Figure, Figures};
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
 
 fn case(items: Option<u64>, figures: &mut Figures) -> Result<()> {
     let folder = ground::fresh_folder()?;
-    year::make(folder.path(), items.unwrap_or(ROWS))?;
+    rows::make(folder.path(), items.unwrap_or(ROWS))?;
     let theirs = duckdb(folder.path())?;
     for ((what, work, _), (reference, rows)) in QUERIES.into_iter().zip(theirs) {
         let (mut best, mut peak) = (f64::INFINITY, 0.0_f64);

@@ -26,5 +26,6 @@ mod models;
 mod notify;
 mod project;
 mod raw_pages;
+mod replay;
 mod serve;
 mod support;

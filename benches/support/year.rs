@@ -1,108 +1,150 @@
-//! An archive of a year with as many rows as one likes, written as a mill writes it.
+//! A year of archive: raw pages as fetching leaves them, and a ledger that knows them as done by an
+//! older prompt.
 
-use chrono::{DateTime, Days, NaiveDate};
-use serde::{Deserialize, Serialize};
-use std::fs::File;
+use super::done;
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tidemill_pipeline::sink::{FileSink, Saved, Sealing};
-use tidemill_pipeline::tier::manifest::Producer;
-use tidemill_pipeline::tier::{self, Artifact, Manifest};
+use std::process::{Command, Stdio};
+use tidemill_pipeline::tier::{Parcel, Presence, Tier, look, ship};
 use tidemill_pipeline::{Error, Fingerprint, Result};
-use tidemill_stages::dataset::Parquet;
+use tidemill_stages::warc::cdxj::Line;
+use tidemill_stages::warc::{Capture, Origin, Part, Record, encode};
+use url::Url;
 
-/// Runs over the year.
-const RUNS: u64 = 100;
-const WORDS: [&str; 16] = [
-    "tide", "mill", "ebb", "flow", "stone", "wheel", "grain", "flour", "pond", "gate", "spring",
-    "neap", "coast", "harbour", "sluice", "miller",
-];
+pub(crate) const DAYS: u32 = 365;
+/// Pages of a day; each is another one.
+pub(crate) const PAGES: u32 = 1000;
+/// The words of a summary, then and now.
+const WORDS: [&str; 2] = ["60", "80"];
 
-#[derive(Clone, Serialize, Deserialize)]
-struct Row {
-    url: String,
-    title: String,
-    summary: String,
-    language: String,
-    method: String,
-    model_id: Option<String>,
-    words: u32,
-    quality: f64,
-    fetched: i64,
+const BODY: &str = "<!doctype html><title>Tides</title><p>The water comes and goes.</p>";
+
+/// The date of a day.
+pub(crate) fn day(n: u32) -> NaiveDate {
+    NaiveDate::default() + Days::new(20_089 + u64::from(n)) // from 2025-01-01 on
 }
 
-/// Makes it in this folder.
-pub(crate) fn make(root: &Path, rows: u64) -> Result<()> {
-    tier::init(root, None, DateTime::UNIX_EPOCH)?;
-    let next = AtomicU64::new(0);
-    let worker = || -> Result<()> {
-        loop {
-            let n = next.fetch_add(1, Relaxed);
-            if n >= RUNS {
-                return Ok(());
-            }
-            run(root, n, rows / RUNS)?;
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers = [scope.spawn(worker), scope.spawn(worker)];
-        workers.into_iter().try_for_each(|worker| {
-            worker.join().map_err(|_| Error::halt("the archive could not be made"))?
-        })
-    })
+/// A command on this home; no model is found by accident.
+pub(crate) fn command(program: &Path, home: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).arg("--home").arg(home).env("TZ", "UTC").stdin(Stdio::null());
+    command.env("OLLAMA_HOST", "http://127.0.0.1:1").env_remove("TIDEMILL_ARCHIVE");
+    command
 }
 
-fn run(root: &Path, n: u64, rows: u64) -> Result<()> {
-    let first = NaiveDate::from_ymd_opt(2025, 1, 1).unwrap_or_default();
-    let dt = first + Days::new(n * 365 / RUNS);
-    let (day, run) = (dt.to_string(), format!("{}T020000Z-{n:06x}", dt.format("%Y%m%d")));
-    let folder = root.join(format!("llm_summaries/news/dt={day}/run={run}"));
-    std::fs::create_dir_all(&folder)?;
-    let steps = Fingerprint::nothing();
-    let sealing = Sealing { pipeline: "news", run: &run, dt: &day, steps, folder: &folder };
-    let saved = |i: u64| {
-        let item = row(n * rows + i);
-        let content = Some(Fingerprint::of_bytes(&item.fetched.to_le_bytes()));
-        Ok(Saved { key: item.url.clone(), seq: i + 1, content, item })
+/// Makes the home and its archive.
+pub(crate) fn make(program: &Path, home: &Path) -> Result<()> {
+    // A first run makes the home, its archive, and the chain of steps of then. Its model is away.
+    let digest = |words: &str, more: &[&str]| {
+        let digest = ["digest", "demo:", "--name", "news", "--model", "tiny", "--delay", "0s"];
+        let words = [&digest[..], &["--words", words, "--quiet"], more].concat();
+        done(&mut command(program, home, &words))
     };
-    let names = Parquet::dataset("llm_summaries").seal(&mut (0..rows).map(saved), &sealing)?;
-    let file = |path: String| -> Result<Artifact> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(folder.join(&path))?)?;
-        let (bytes, blake3) = (hasher.count(), hasher.finalize().to_hex().to_string());
-        Ok(Artifact { path, bytes, blake3, sha256: String::new(), rows: Some(rows) })
+    digest(WORDS[0], &[])?;
+    digest(WORDS[1], &["--cron", "0 0 29 2 *"])?;
+    let tier = match look(&home.join("archive"), None) {
+        Presence::Here(tier) => tier,
+        other => return Err(Error::halt(format!("the archive is not there: {other:?}"))),
     };
-    let files = names.into_iter().map(file).collect::<Result<_>>()?;
-    let [mill, tier, pipeline, dataset] =
-        ["bench", "bench", "news", "llm_summaries"].map(Into::into);
-    let (format, created, producer) = (Manifest::FORMAT, DateTime::UNIX_EPOCH, Producer::current());
-    Manifest { format, mill, tier, pipeline, dataset, run, dt, created, producer, files }
-        .write_new(&folder)
-}
-
-/// The n-th row: the same in every archive.
-fn row(n: u64) -> Row {
-    let h = mixed(n);
-    let word = |n: u64| WORDS.get((mixed(n) % 16) as usize).copied().unwrap_or_default();
-    let page = if h.is_multiple_of(5) { mixed(n) % (n + 1) } else { n };
-    let by_model = !h.is_multiple_of(3);
-    Row {
-        url: format!("https://site{}.example/articles/{page}", page % 997),
-        title: format!("{} {n}", word(n)),
-        summary: (0..12).map(|k| word(n * 16 + k)).collect::<Vec<_>>().join(" "),
-        language: ["en", "de", "fr", "ja"].get((h >> 8) as usize % 4).map_or("", |l| l).into(),
-        method: if by_model { "model" } else { "extractive" }.into(),
-        model_id: by_model.then(|| "llama3.2:3b@a80c4f17acd5".into()),
-        words: 20 + (h >> 16) as u32 % 200,
-        quality: ((h >> 20) % 1000) as f64 / 1000.0,
-        fetched: 1_735_689_600 + n as i64,
+    // Its own pages are none of the year's.
+    std::fs::remove_dir_all(home.join("archive/raw_scrapes"))?;
+    let mut ledger = Connection::open(home.join("tidemill.db"))?;
+    let mill: String =
+        ledger.query_row("SELECT value FROM tm_meta WHERE name = 'mill'", [], |row| row.get(0))?;
+    for n in 0..DAYS {
+        ship_day(&tier, &mill, home, n)?;
     }
+    remember(&mut ledger)
 }
 
-/// Bits of a number, mixed (splitmix64).
-fn mixed(n: u64) -> u64 {
-    let mut z = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+fn run_of(n: u32) -> String {
+    format!("{}T060000Z-{n:06x}", day(n).format("%Y%m%d"))
+}
+
+fn url_of(n: u32, page: u32) -> String {
+    format!("https://news.example/{}/{page}", day(n))
+}
+
+fn six(n: u32) -> DateTime<Utc> {
+    day(n).and_hms_opt(6, 0, 0).unwrap_or_default().and_utc()
+}
+
+/// One day's capture, as it is sealed and offloaded.
+fn ship_day(tier: &Tier, mill: &str, home: &Path, n: u32) -> Result<()> {
+    let source = home.join("scratch-of-the-year");
+    std::fs::create_dir_all(&source)?;
+    let mut part = Part::open(&source, 0, 0)?;
+    let name = part.name();
+    let info = Record::warcinfo(&name, six(n), &[("software", "tidemill")]);
+    part.append(&encode(&info)?)?;
+    let mut lines = Vec::with_capacity(PAGES as usize);
+    let headers = [("Content-Type".to_string(), "text/html; charset=utf-8".to_string())];
+    for page in 0..PAGES {
+        let url = Url::parse(&url_of(n, page))?;
+        let body = BODY.as_bytes();
+        let (date, headers) = (six(n), &headers[..]);
+        let capture =
+            Capture { url: &url, date, status: 200, reason: "OK", headers, body, ip: None };
+        let origin = Origin { key: Some(url.to_string()), final_url: url.clone() };
+        let record = Record::response_for(&capture, &origin);
+        let (offset, length) = part.append(&encode(&record)?)?;
+        lines.extend(Line::of(&record, offset, length, &name)?);
+    }
+    part.seal(&lines)?;
+    let parcel = Parcel {
+        mill: mill.to_string(),
+        pipeline: "news".into(),
+        dataset: "raw_scrapes".into(),
+        run: run_of(n),
+        dt: day(n),
+        source: source.clone(),
+        files: vec![name, part.index_name()],
+        created: six(n),
+        rows: BTreeMap::new(),
+    };
+    ship(tier, &parcel, &|| ())?;
+    std::fs::remove_dir_all(source)?;
+    Ok(())
+}
+
+/// Writes into the ledger what it would know of all these runs.
+fn remember(ledger: &mut Connection) -> Result<()> {
+    let tx = ledger.transaction()?;
+    // Runs of the year have lower numbers than that first run.
+    tx.execute_batch(
+        "UPDATE tm_runs SET run_no = 1000000; UPDATE tm_items SET run_no = 1000000;
+         UPDATE tm_memory SET run_no = 1000000; UPDATE tm_parked SET run_no = 1000000;
+         UPDATE tm_offloads SET run_no = 1000000; UPDATE tm_artifacts SET run_no = 1000000;",
+    )?;
+    let content = Fingerprint::of(&BODY);
+    {
+        let mut run = tx.prepare(
+            "INSERT INTO tm_runs (run_no, id, pipeline_no, plan_no, source, source_name, trigger,
+                    scheduled_for, attempt, dt, state, source_done, started_at, ended_at)
+             SELECT ?1, ?2, pipeline_no, plan_no, source, source_name, 'schedule', ?3, 1, ?4,
+                    'finished', 1, ?5, ?5 FROM tm_runs WHERE run_no = 1000000",
+        )?;
+        for n in 0..DAYS {
+            let at = six(n);
+            let (nominal, dt) = (at.format("%Y-%m-%dT%H:%M:%S").to_string(), day(n).to_string());
+            run.execute(params![n + 1, run_of(n), nominal, dt, at.timestamp_millis()])?;
+        }
+        let mut memory = tx.prepare(
+            "INSERT INTO tm_memory (pipeline_no, key, run_no, content, outcome, plan_no) VALUES (1, ?1, ?2, ?3, 1, 1)",
+        )?;
+        let mut cost = tx
+            .prepare("INSERT INTO tm_costs VALUES (1, ?1, 'summarise', ?2, ?3, 1, 900, 120, ?4)")?;
+        let measure = serde_json::json!({ "words": 420, "body": 700.0, "head": 20.0 }).to_string();
+        for n in 0..DAYS {
+            for page in 0..PAGES {
+                let url = url_of(n, page);
+                memory.execute(params![url, n + 1, content.as_bytes()])?;
+                cost.execute(params![url, content.as_bytes(), n + 1, measure])?;
+            }
+        }
+    }
+    tx.commit()?;
+    Ok(())
 }

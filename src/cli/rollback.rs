@@ -22,7 +22,11 @@ pub(super) async fn run(flags: &Flags, args: &Args, mill: Option<&Mill>) -> Resu
         flags,
         format!("run {} is taken back: {restored} restored, {removed} removed", args.run),
     );
-    out::line(flags, "its items are new again for the next run; its files stay in the archive");
+    let items = match done["replayed"].as_bool() {
+        Some(true) => "its items are as they were before: the same replay takes them again",
+        _ => "its items are new again for the next run",
+    };
+    out::line(flags, format!("{items}; its files stay in the archive"));
     out::json(flags, &done)?;
     Ok(Outcome::Done)
 }

@@ -4,11 +4,14 @@ use super::{all_are_broken, names};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use tidemill_pipeline::replay::Indexed;
 use tidemill_pipeline::sink::{Saved, Sealing};
 use tidemill_pipeline::testing::{FileSinkSuite, Rig};
+use tidemill_pipeline::tier::ArchivedRun;
 use tidemill_pipeline::tier::atomic::Staged;
-use tidemill_pipeline::{FileSink, Fingerprint, Result, Step};
+use tidemill_pipeline::{FileSink, Fingerprint, Replay, Result, Step};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -31,10 +34,11 @@ enum Fault {
     WritesInPlaceAtTheEnd,
     TakesTheNameOnce,
     TakesTheTempOnce,
+    RereadsOthers,
     OneRow,
 }
 
-const BROKEN: [(Fault, &str); 19] = [
+const BROKEN: [(Fault, &str); 20] = [
     (Fault::OddName, "name_unusable"),
     (Fault::OtherName, "name_changes"),
     (Fault::OtherVersion, "version_changes"),
@@ -53,6 +57,7 @@ const BROKEN: [(Fault, &str); 19] = [
     (Fault::WritesInPlaceAtTheEnd, "torn_file"),
     (Fault::TakesTheNameOnce, "not_repeatable"),
     (Fault::TakesTheTempOnce, "not_repeatable"),
+    (Fault::RereadsOthers, "reread_differs"),
     (Fault::OneRow, "too_few"),
 ];
 
@@ -155,6 +160,48 @@ impl FileSink<String> for Scroll {
             File::create(sealing.folder.join(more))?;
         }
         Ok(if self.is(Fault::LeavesANote) { vec![name] } else { vec![name, more.into()] })
+    }
+
+    fn replay(&self) -> Option<Arc<dyn Replay<String>>> {
+        match self.fault {
+            Fault::None => Some(Arc::new(Rereads { upper: false })),
+            Fault::RereadsOthers => Some(Arc::new(Rereads { upper: true })),
+            _ => None,
+        }
+    }
+}
+
+/// Reads scrolls back, or what they should have been.
+struct Rereads {
+    upper: bool,
+}
+
+impl Rereads {
+    fn lines(&self, run: &ArchivedRun) -> Result<Vec<String>> {
+        let text = std::fs::read_to_string(run.folder.join("scroll.txt"))?;
+        let text = if self.upper { text.to_uppercase() } else { text };
+        Ok(text.lines().map(str::to_string).collect())
+    }
+}
+
+impl Replay<String> for Rereads {
+    fn columns(&self, _runs: &[ArchivedRun]) -> Result<Vec<String>> {
+        Ok(vec![])
+    }
+
+    fn index(&self, run: &ArchivedRun, _columns: &[String]) -> Result<Vec<Indexed>> {
+        let of = |place| Indexed {
+            key: format!("item-{}", place + 1),
+            place,
+            content: None,
+            values: vec![],
+        };
+        Ok((0..self.lines(run)?.len() as u64).map(of).collect())
+    }
+
+    fn items(&self, run: &ArchivedRun, places: &[u64]) -> Result<Vec<String>> {
+        let lines = self.lines(run)?;
+        Ok(places.iter().map(|place| lines[*place as usize].clone()).collect())
     }
 }
 

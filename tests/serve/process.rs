@@ -1,6 +1,5 @@
 //! `serve` as a process: who owns the home, who asks it for something, and what a kill leaves behind.
 
-mod child;
 mod flags;
 mod hands;
 mod kill;
@@ -9,11 +8,12 @@ mod owner;
 mod points;
 mod times;
 
+use crate::support::child::{self, Child};
 use crate::support::fake_ollama::{FakeOllama, TINY};
 use crate::support::fake_web::FakeWeb;
 use crate::support::http::Gate;
 use crate::support::program::Place;
-use child::Child;
+
 use std::time::{Duration, Instant};
 
 /// How long something may take that must happen; only a hang takes so long.

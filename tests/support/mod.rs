@@ -1,5 +1,6 @@
 //! What the tests lean on: loopback fakes, and the program as a person runs it.
 
+pub(crate) mod child;
 pub(crate) mod fake_ollama;
 pub(crate) mod fake_web;
 pub(crate) mod http;

@@ -15,4 +15,4 @@ pub use pipeline::{Pipeline, Unread};
 pub(crate) use pipeline::check_name;
 
 pub(crate) use blueprint::{Blueprint, Reentry};
-pub(crate) use erased::SpoolOf;
+pub(crate) use erased::{AnyReplay, SpoolOf};

@@ -15,6 +15,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) done: bool,
     /// The run that did it: the newest one may only have found it as it was.
     pub(crate) made_by: i64,
+    /// The oldest run that is known to have had the content of now.
+    pub(crate) content_since: i64,
 }
 
 /// Calls `each` with every key that published runs of a pipeline know.
@@ -25,9 +27,10 @@ pub(crate) fn each_known(
 ) -> Result<()> {
     let published = published(read, pipeline_no)?;
     // By key, older runs first: the last one of a key that is published counts.
-    let sql = "SELECT key, run_no, plan_no, outcome, renewed FROM tm_memory WHERE pipeline_no = ?1
+    let sql = "SELECT key, run_no, plan_no, outcome, renewed, content FROM tm_memory WHERE pipeline_no = ?1
                 ORDER BY key, run_no";
     let mut last = (String::new(), None::<Standing<'_>>);
+    let mut content: Vec<u8> = Vec::new();
     let tell = |key: &str, last: Option<Standing<'_>>, each: &mut dyn FnMut(Standing<'_>)| {
         if let Some(standing) = last {
             each(Standing { key, ..standing });
@@ -43,10 +46,16 @@ pub(crate) fn each_known(
             tell(&last.0, last.1.take(), &mut each);
             last.0 = key.to_string();
         }
+        let found = row.get_ref(5)?.as_blob_or_null()?.unwrap_or_default();
+        // What nobody hashed may be other each time.
+        let same = last.1.filter(|_| !found.is_empty() && content == found);
+        let content_since = same.map_or(run_no, |before| before.content_since);
+        content.clear();
+        content.extend_from_slice(found);
         let renewed = row.get::<_, i64>(4)? == 1;
         let made_by = last.1.filter(|_| renewed).map_or(run_no, |before| before.made_by);
         let (plan_no, done) = (row.get(2)?, row.get::<_, i64>(3)? == 1);
-        last.1 = Some(Standing { key: "", run_no, plan_no, done, made_by });
+        last.1 = Some(Standing { key: "", run_no, plan_no, done, made_by, content_since });
         Ok(())
     })?;
     tell(&last.0, last.1.take(), &mut each);
@@ -69,9 +78,10 @@ pub(crate) fn published(read: &Read<'_>, pipeline_no: i64) -> Result<BTreeMap<i6
 }
 
 /// The ids of a pipeline's runs that were taken back.
-pub(crate) fn taken_back(read: &Read<'_>, pipeline_no: i64) -> Result<Vec<String>> {
-    let sql = "SELECT id FROM tm_runs WHERE pipeline_no = ?1 AND state = 'rolled_back'";
-    read.all(sql, params![pipeline_no], |row| row.get(0))
+pub(crate) fn taken_back(read: &Read<'_>, pipeline: &str) -> Result<Vec<String>> {
+    let sql = "SELECT r.id FROM tm_runs r JOIN tm_pipelines p USING (pipeline_no)
+                WHERE p.name = ?1 AND r.state = 'rolled_back'";
+    read.all(sql, params![pipeline], |row| row.get(0))
 }
 
 /// The keys of a pipeline that are parked now, and those that a person dropped.

@@ -94,6 +94,8 @@ pub struct RolledBack {
     pub restored: u64,
     /// Rows that it had added and that are gone.
     pub removed: u64,
+    /// Whether it was a replay.
+    pub replayed: bool,
 }
 
 /// Takes a published run back: its tables hold what they held before, its items are unknown again,
@@ -117,7 +119,8 @@ pub(crate) fn rollback(tx: &Tx<'_>, id: &str, now: i64) -> Result<RolledBack> {
             .help(format!("only the last {KEPT_RUNS} runs of a pipeline can be; older rows are in the archive's sqlite/ folder")));
     }
     check_cursor(tx, &run)?;
-    let mut done = RolledBack { run: run.id.clone(), restored: 0, removed: 0 };
+    let mut done =
+        RolledBack { run: run.id.clone(), restored: 0, removed: 0, replayed: run.replay.is_some() };
     for table in tables(tx, &run)? {
         check_untouched(tx, &run, &table)?;
         restore(tx, &run, &table, &mut done)?;

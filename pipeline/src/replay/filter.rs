@@ -1,5 +1,8 @@
 //! `--where`: an expression of SQLite over what is known of an archived item before it is read.
 
+use super::selection::Selection;
+use super::shelf::Shelf;
+use crate::build::AnyReplay;
 use crate::{Error, Result};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -16,6 +19,19 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// The expression of a selection, when it has one; it is read against all columns on the shelf.
+    ///
+    /// # Errors
+    /// As [`new`](Filter::new); when a file on the shelf cannot be read.
+    pub(crate) fn of(
+        selection: &Selection,
+        reader: &dyn AnyReplay,
+        shelf: &Shelf,
+    ) -> Result<Option<Self>> {
+        let Some(expression) = &selection.filter else { return Ok(None) };
+        Self::new(expression, &reader.columns(&shelf.runs)?).map(Some)
+    }
+
     /// Reads the expression; `columns` are those of the dataset.
     ///
     /// # Errors

@@ -231,6 +231,8 @@ struct Group {
     place: usize,
     /// The step as it is now has answered before.
     today: bool,
+    /// … but perhaps about another content.
+    perhaps: bool,
     newest: (i64, Cost),
 }
 
@@ -277,9 +279,12 @@ impl Seer {
             return;
         }
         let today = fingerprint.is_some() && spent.fingerprint == fingerprint;
+        let of_now = self.known.content_since(key).is_none_or(|since| spent.run_no >= since);
+        let (today, perhaps) = (today && of_now, today && !of_now);
         match &mut self.group {
             Some(group) if group.key == key && group.place == place => {
                 group.today |= today;
+                group.perhaps |= perhaps;
                 if spent.run_no >= group.newest.0 {
                     group.newest = (spent.run_no, spent.cost.clone());
                 }
@@ -287,19 +292,20 @@ impl Seer {
             _ => {
                 self.settle();
                 let newest = (spent.run_no, spent.cost.clone());
-                self.group = Some(Group { key, place, today, newest });
+                self.group = Some(Group { key, place, today, perhaps, newest });
             }
         }
     }
 
     fn settle(&mut self) {
-        let Some(Group { key, place, today, newest }) = self.group.take() else { return };
-        self.seen.entry(place).or_default().insert(key);
-        self.add(key, place, today, Some(&newest.1));
+        let Some(group) = self.group.take() else { return };
+        self.seen.entry(group.place).or_default().insert(group.key);
+        self.add(&group, Some(&group.newest.1));
     }
 
     /// Adds what the step would cost for an item.
-    fn add(&mut self, key: u128, place: usize, today: bool, past: Option<&Cost>) {
+    fn add(&mut self, group: &Group, past: Option<&Cost>) {
+        let Group { key, place, today, .. } = *group;
         let Some(pick) = self.picks.get(&key).copied() else { return };
         let other = self.is_other_before(&pick, place);
         let begun = self.begun.get(&key);
@@ -321,8 +327,9 @@ impl Seer {
             sum.calls.unknown += 1;
             return;
         }
-        // What comes from another step may be longer, or shorter; what was begun may be answered.
-        let (least, most) = match (other, begun.is_some()) {
+        // What comes from another step may be longer, or shorter; what was begun may be answered,
+        // and what was answered may have been about other words.
+        let (least, most) = match (other, begun.is_some() || group.perhaps) {
             (true, _) => (0, most.saturating_mul(2).max(1)),
             (false, true) => (0, most),
             (false, false) => (least, most),
@@ -354,7 +361,11 @@ impl Seer {
             let seen = seen.unwrap_or_default();
             let keys: Vec<u128> =
                 self.picks.keys().filter(|key| !seen.contains(key)).copied().collect();
-            keys.into_iter().for_each(|key| self.add(key, place, false, None));
+            for key in keys {
+                let newest = (0, Cost::default());
+                let never = Group { key, place, today: false, perhaps: false, newest };
+                self.add(&never, None);
+            }
         }
         Seen { through: self.through, steps: self.sums }
     }

@@ -14,5 +14,6 @@ pub use pick::Kinds;
 pub use reader::{Indexed, Replay};
 pub use selection::{Only, Selection};
 
+pub(crate) use filter::Filter;
 pub(crate) use pick::{Known, Picked, pick};
 pub(crate) use shelf::Shelf;

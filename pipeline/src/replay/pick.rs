@@ -29,6 +29,7 @@ struct Standing {
     plan_no: i64,
     done: bool,
     made_by: i64,
+    content_since: i64,
 }
 
 impl Known {
@@ -41,8 +42,9 @@ impl Known {
     ) -> Result<Self> {
         let mut keys = HashMap::new();
         replays::each_known(read, pipeline_no, |standing| {
-            let replays::Standing { key, run_no, plan_no, done, made_by } = standing;
-            keys.insert(hash(key), Standing { run_no, plan_no, done, made_by });
+            let replays::Standing { key, run_no, plan_no, done, made_by, content_since } = standing;
+            let standing = Standing { run_no, plan_no, done, made_by, content_since };
+            keys.insert(hash(key), standing);
         })?;
         let (parked, dropped) = replays::set_aside(read, pipeline_no)?;
         let hashes = |keys: Vec<String>| keys.iter().map(|key| hash(key)).collect();
@@ -58,6 +60,11 @@ impl Known {
 }
 
 impl Known {
+    /// The oldest run that is known to have had a key's content of now.
+    pub(crate) fn content_since(&self, key: u128) -> Option<i64> {
+        self.keys.get(&key).map(|standing| standing.content_since)
+    }
+
     /// Whether a newer version than those in the archive was done: its files are still on scratch.
     fn has_newer(&self, key: u128) -> bool {
         !self.on_the_way.is_empty()
@@ -211,10 +218,7 @@ fn newest(
     picked: &mut Picked,
     beat: &dyn Fn(),
 ) -> Result<HashMap<u128, Newest>> {
-    let filter = match &selection.filter {
-        Some(expression) => Some(Filter::new(expression, &reentry.reader.columns(&shelf.runs)?)?),
-        None => None,
-    };
+    let filter = Filter::of(selection, &*reentry.reader, shelf)?;
     let columns = filter.as_ref().map(Filter::columns).unwrap_or_default();
     let mut newest: HashMap<u128, Newest> = HashMap::new();
     for (no, run) in (0_u32..).zip(&shelf.runs) {

@@ -110,6 +110,7 @@ impl Home {
             }
             None => None,
         };
+        reenter::check(self, blueprint, gate.as_ref(), &options).await?;
         let scene = scene(self, blueprint, &options, gate.as_ref()).await?;
         check_tables(&scene, blueprint).await?;
         let prepared = prepare(&scene, blueprint, from).await?;

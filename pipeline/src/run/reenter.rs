@@ -4,6 +4,7 @@
 use super::begin::Prepared;
 use super::entry::{self, take_seq};
 use super::execute::RunOptions;
+use super::finish;
 use super::flow::{Flow, Out, pass};
 use super::gate::Gate;
 use super::keys::Had;
@@ -15,9 +16,9 @@ use super::tier_thread;
 use crate::build::{Blueprint, Node, Reentry};
 use crate::ledger::items::{self, Recorded};
 use crate::ledger::{ItemState, replays, runs};
-use crate::mill::blobs;
+use crate::mill::{Home, blobs};
 use crate::replay::pick::{Pick, hash};
-use crate::replay::{Known, Picked, Replay, Selection, Shelf, pick};
+use crate::replay::{Filter, Known, Picked, Replay, Selection, Shelf, pick};
 use crate::tier::{ArchivedRun, Tier};
 use crate::{Blob, Envelope, Error, Item, Result, Verdict};
 use std::collections::BTreeMap;
@@ -40,10 +41,34 @@ pub(crate) struct Replaying {
     folders: BTreeMap<String, PathBuf>,
 }
 
-/// Looks at the archive of a replay, before it begins; nothing for another run.
+/// Refuses a replay that its archive cannot serve, before anything is written.
 ///
 /// # Errors
 /// When the archive is away, or has not what is asked for.
+pub(super) async fn check(
+    home: &Arc<Home>,
+    blueprint: &Blueprint,
+    gate: Option<&Gate>,
+    options: &RunOptions,
+) -> Result<()> {
+    let Some(selection) = &options.replay else { return Ok(()) };
+    let Some(gate) = gate else { return Err(no_archive(&blueprint.name)) };
+    let tier = archive_of(gate)?;
+    let (name, from) = (blueprint.name.clone(), selection.from.clone());
+    let coming = home.ledger().read(move |read| replays::on_the_way(read, &name, &from)).await?;
+    if !coming.is_empty() {
+        return Ok(()); // what waits on scratch goes to the archive first, and then it is looked at
+    }
+    let shelf = shelf(home, &blueprint.name, selection.clone(), tier).await?;
+    let (reader, asked) =
+        (Arc::clone(&blueprint.reentry(&selection.from)?.reader), selection.clone());
+    tier_thread::run(move |_| Filter::of(&asked, &*reader, &shelf).map(|_| ())).await
+}
+
+/// Looks at the archive of a replay, once the steps are prepared; nothing for another run.
+///
+/// # Errors
+/// As [`check`], which went before; `nothing_to_replay` when nothing is meant.
 pub(super) async fn open(
     scene: &Arc<Scene>,
     blueprint: &Blueprint,
@@ -78,6 +103,8 @@ pub(super) async fn open(
         .await?;
     let picked = replaying.pick(Arc::new(known)).await?;
     if picked.count() == 0 && unfinished.is_none() {
+        // The last one may have been killed behind its publish.
+        finish::clean(scene).await;
         return Err(nothing());
     }
     *replaying.picked.lock().unwrap_or_else(PoisonError::into_inner) = Some(picked);
@@ -113,12 +140,15 @@ pub(crate) async fn look(
     (selection, reentry, tier): (Selection, Reentry, Tier),
     today: &[Node],
 ) -> Result<Replaying> {
-    let (pipeline, no) = (scene.pipeline.clone(), scene.pipeline_no);
-    let gone = scene.home.ledger().read(move |read| replays::taken_back(read, no)).await?;
-    let (place, wanted) = (tier.clone(), selection.clone());
-    let gone = gone.into_iter().collect();
-    let shelf = tier_thread::run(move |_| Shelf::open(&place, &pipeline, &wanted, &gone)).await?;
+    let shelf = shelf(&scene.home, &scene.pipeline, selection.clone(), tier.clone()).await?;
     Ok(Replaying::new(selection, reentry, tier, shelf, today.to_vec()))
+}
+
+async fn shelf(home: &Home, pipeline: &str, selection: Selection, tier: Tier) -> Result<Shelf> {
+    let name = pipeline.to_string();
+    let gone = home.ledger().read(move |read| replays::taken_back(read, &name)).await?;
+    let (pipeline, gone) = (pipeline.to_string(), gone.into_iter().collect());
+    tier_thread::run(move |_| Shelf::open(&tier, &pipeline, &selection, &gone)).await
 }
 
 /// A file of the archive that holds a body.
@@ -250,6 +280,7 @@ async fn chosen(
         let mut index = own.reentry.reader.index(on(&own.shelf, run)?, &[])?;
         let places: BTreeMap<u64, u128> = picks.iter().map(|pick| (pick.place, pick.key)).collect();
         index.retain(|item| places.get(&item.place) == Some(&hash(&item.key)));
+        index.sort_unstable_by_key(|item| item.place);
         Ok(index)
     })
     .await

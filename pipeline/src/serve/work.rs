@@ -25,6 +25,9 @@ const ATTEMPTS: u32 = 5;
 /// So long a run that is told to stop may take over what is in hand.
 const LEAVE: Duration = Duration::from_secs(120);
 
+/// A replay whose archive is away is tried again so often.
+const AWAY: Duration = Duration::from_secs(300);
+
 /// After a failure of the ledger.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -63,10 +66,15 @@ impl Server {
             tracing::info!(pipeline, run = %id, "goes on with the replay that was interrupted");
             let (keep_going, archive) = (false, None);
             let order = ReplayOrder { pipeline, selection, keep_going, archive };
-            if let Err(error) = guarded(server.replay_order(order, |_| {})).await
-                && server.with.stop.urgency() == Urgency::Go
-            {
-                tracing::error!(run = %id, %error, "the replay failed");
+            while let Err(error) = guarded(server.replay_order(order.clone(), |_| {})).await {
+                if server.with.stop.urgency() > Urgency::Go {
+                    return;
+                }
+                if error.reason() != "archive_away" {
+                    tracing::error!(run = %id, %error, "the replay failed");
+                    return;
+                }
+                server.pause(AWAY).await;
             }
         });
         Ok(())

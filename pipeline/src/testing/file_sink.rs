@@ -2,6 +2,7 @@
 
 use super::breach::{breach, some_of};
 use super::given::{Given, item, too_few};
+use super::reread;
 use super::rig::Rig;
 use super::sealed::{Files, Rows, kept_beside, read_files};
 use super::step;
@@ -33,6 +34,7 @@ const OWN: [&str; 2] = ["sqlite", "logs"];
 /// | `error_swallowed` | a row that cannot be read does not fail the seal |
 /// | `torn_file` | half a file lies under its final name when rows are still to come, or when one cannot be read; or a file that is there is written into |
 /// | `not_repeatable` | after a crash or an error the next seal fails |
+/// | `reread_differs` | it reads its archived files back, and other items come out, or others' keys |
 /// | `too_few` | there are fewer than two rows, and the suite cannot fail |
 pub struct FileSinkSuite<F, T> {
     make: F,
@@ -82,6 +84,9 @@ impl<T: Item, S: FileSink<T>, F: Fn() -> S> FileSinkSuite<F, T> {
         if whole.is_empty() {
             let cure = "write the rows into a file and return its name";
             return Err(breach("nothing_sealed", "there are rows and no file", cure));
+        }
+        if let Some(reader) = (self.make)().replay() {
+            reread::reads_back(reader, &first, self.rows.clone()).await?;
         }
         self.seals_twice_alike(&first, &whole).await?;
         self.heeds_each_row(rig, &whole).await?;

@@ -46,6 +46,7 @@ mod file_sink;
 mod given;
 mod ledger_sink;
 mod lines;
+mod reread;
 mod rig;
 mod rows;
 mod sealed;

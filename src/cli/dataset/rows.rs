@@ -99,12 +99,12 @@ pub(super) fn head(flags: &Flags, seen: &Seen, head: &Head) -> Result<Outcome> {
 
 /// Says which columns did not fit.
 pub(super) fn left_out(flags: &Flags, table: &Table) {
-    if !table.left_out.is_empty() {
+    if !table.left_out().is_empty() {
         out::remark(
             flags,
             format!(
                 "not shown, for want of room: {}; name columns to see them, or use --json",
-                table.left_out.join(", ")
+                table.left_out().join(", ")
             ),
         );
     }

@@ -137,8 +137,10 @@ fn indexed(
     wanted: &[(&str, Type)],
     found: &mut Vec<Indexed>,
 ) -> Result<()> {
-    let names: Vec<&str> =
+    let mut names: Vec<&str> =
         ["_key", "_input"].into_iter().chain(wanted.iter().map(|w| w.0)).collect();
+    names.sort_unstable();
+    names.dedup(); // ours may be asked for, too
     let frame = part.read(group, &names)?;
     let failed = |error| unreadable(part.path(), error);
     let keys = typed(&frame, "_key", Type::Text).map_err(failed)?;

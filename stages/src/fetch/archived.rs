@@ -1,7 +1,7 @@
 //! Archived pages: the captures of earlier runs, read back as the pages that they were.
 
+use super::indexes::Indexes;
 use super::page::Page;
-use super::shelf::Shelf;
 use crate::warc::cdxj::Line;
 use chrono::SecondsFormat;
 use serde_json::Value;
@@ -25,12 +25,12 @@ const COLUMNS: [&str; 6] = ["url", "final_url", "status", "content_type", "captu
 #[derive(Debug, Default)]
 pub(crate) struct ArchivedPages {
     /// The run that was read last: items are asked for in portions.
-    shelf: Mutex<Option<Shelf>>,
+    indexes: Mutex<Option<Indexes>>,
 }
 
 impl ArchivedPages {
-    fn held(&self) -> MutexGuard<'_, Option<Shelf>> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Option<Indexes>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,35 +43,35 @@ impl Replay<Page> for ArchivedPages {
         let (mut unclear, mut found) = (Vec::new(), Vec::new());
         let mut held = self.held();
         *held = None; // two at once are too much
-        let shelf = Shelf::read(run, |place, line| match Told::of(&line) {
+        let indexes = Indexes::read(run, |place, line| match Told::of(&line) {
             Told::Item => found.push(indexed(place, line, columns)),
             Told::No => {}
             Told::Unclear => unclear.push((place, line)),
         })?;
         for (place, line) in unclear {
-            let line = shelf.line_of_record(&line)?;
+            let line = indexes.line_of_record(&line)?;
             if line.place.item {
                 found.push(indexed(place, line, columns));
             }
         }
-        *held = Some(shelf);
+        *held = Some(indexes);
         found.sort_unstable_by_key(|item| item.place);
         Ok(found)
     }
 
     fn items(&self, run: &ArchivedRun, places: &[u64]) -> Result<Vec<Page>> {
         let mut held = self.held();
-        let shelf = match held.take().filter(|shelf| shelf.is_of(run)) {
-            Some(shelf) => shelf,
-            None => Shelf::read(run, |_, _| ())?,
+        let indexes = match held.take().filter(|indexes| indexes.is_of(run)) {
+            Some(indexes) => indexes,
+            None => Indexes::read(run, |_, _| ())?,
         };
-        let lines = shelf.lines(places)?.into_iter();
+        let lines = indexes.lines(places)?.into_iter();
         let whole = lines.map(|line| match line.place.blake3 {
             Some(_) => Ok(line),
-            None => shelf.line_of_record(&line),
+            None => indexes.line_of_record(&line),
         });
         let pages = whole.map(|line| page(run, line?)).collect();
-        *held = Some(shelf);
+        *held = Some(indexes);
         pages
     }
 }

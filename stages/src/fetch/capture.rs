@@ -1,7 +1,7 @@
 //! Captures: records are appended to the run's WARC part, synced in groups, then committed.
 
+use super::indexes::indexed;
 use super::schema;
-use super::shelf::indexed;
 use crate::warc::{self, Part, Record};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ mod client;
 mod fetcher;
 mod gate;
 mod import;
+mod indexes;
 mod links;
 mod once;
 mod page;
@@ -14,7 +15,6 @@ mod politely;
 mod robots;
 mod rules;
 mod schema;
-mod shelf;
 mod visit;
 
 pub mod canonical;

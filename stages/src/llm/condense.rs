@@ -217,6 +217,12 @@ impl Condense<'_> {
         let mut waited = Duration::ZERO;
         let mut tries = 0;
         loop {
+            // The run is to stop, or to make room for another one: what is answered is remembered.
+            if self.cx.stopping() {
+                return Err(Error::wait("the run was stopped before this was asked")
+                    .because("interrupted")
+                    .help("run it again: it goes on where it was"));
+            }
             let error = match self.backend.chat(request).await {
                 Err(error) if error.reason() == "model_busy" && waited < BUSY_AT_MOST => error,
                 other => return other,

@@ -6,9 +6,8 @@ use super::prompt::{About, Ask, system, user};
 use serde::{Deserialize, Serialize};
 use tidemill_pipeline::replay::{Cost, Foreseen};
 
-/// By what the estimate of a prompt's tokens may be off, once the tokenizer is known a little.
-const LEAST_FACTOR: f64 = 0.3;
-const MOST_FACTOR: f64 = 1.5;
+/// Tokens by [`weigh`] of a tokenizer that nobody has met: as far as the budget believes in any.
+const ANY_FACTOR: (f64, f64) = (0.3, 4.0);
 
 /// The fence around a page has 32 digits of a hash, which weigh between a third and two thirds each.
 const FENCE: f64 = 32.0 / 3.0;
@@ -35,7 +34,9 @@ impl Measure {
 }
 
 /// What a summary of so many words would cost with a model of this context.
-pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foreseen {
+///
+/// `frame` is that of [`frame`], which is the same for all pages.
+pub(super) fn foreseen(past: Option<&Cost>, words: u32, frame: f64, context: u32) -> Foreseen {
     let unknown = Foreseen { least: 0, most: None, tokens: 0 };
     let Some(past) = past else { return unknown };
     let measure =
@@ -44,7 +45,7 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
     if measure.words <= u64::from(words) {
         return Foreseen::default();
     }
-    let frame = frame(words) + measure.head;
+    let frame = frame + measure.head;
     let tokens = tokens(past, &measure, frame, words);
     let need = |frame: f64, factor: f64| Need {
         frame,
@@ -54,7 +55,8 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
         pieces: 1,
         context,
     };
-    let (high, low) = (need(frame + FENCE, MOST_FACTOR), need(frame - 2.0 * FENCE, LEAST_FACTOR));
+    let (fewest, most) = factors(past, &measure, frame);
+    let (high, low) = (need(frame + FENCE, most), need(frame - 2.0 * FENCE, fewest));
     if need(frame + FENCE, 1.0).is_small() || fits(&high) {
         return Foreseen::exactly(1, tokens);
     }
@@ -70,12 +72,24 @@ pub(super) fn foreseen(past: Option<&Cost>, words: u32, context: u32) -> Foresee
     Foreseen { least, most, tokens }
 }
 
+/// Between which factors the budget will plan. It begins with 1; what the last answers took tells of
+/// the tokenizer, and another model's is seldom twice as fine.
+fn factors(past: &Cost, measure: &Measure, frame: f64) -> (f64, f64) {
+    if past.prompt_tokens == 0 || past.calls == 0 {
+        return ANY_FACTOR;
+    }
+    let weight = measure.body + frame * f64::from(past.calls);
+    let seen = past.prompt_tokens as f64 / weight;
+    let (fewest, most) = ANY_FACTOR;
+    ((seen / 2.0).clamp(fewest, 1.0), (seen * 2.0).clamp(1.0, most))
+}
+
 fn fits(need: &Need) -> bool {
     Plan::new(need).is_ok_and(|plan| need.body <= plan.piece)
 }
 
 /// The prompt without title and text, by [`weigh`].
-fn frame(words: u32) -> f64 {
+pub(super) fn frame(words: u32) -> f64 {
     let words = note_words(words);
     let about = About { title: "", under: "", language: None };
     weigh(&system(Ask::Part, words)) + weigh(&user(Ask::Part, words, about, ""))
@@ -106,21 +120,24 @@ mod tests {
 
     #[test]
     fn pages_of_one_call_are_foreseen_exactly_and_short_ones_take_none() {
-        assert_eq!(foreseen(Some(&past(40, 60.0)), 80, 8192), Foreseen::default());
-        let small = foreseen(Some(&past(400, 700.0)), 80, 4096);
+        assert_eq!(foreseen(Some(&past(40, 60.0)), 80, frame(80), 8192), Foreseen::default());
+        let small = foreseen(Some(&past(400, 700.0)), 80, frame(80), 4096);
         assert_eq!((small.least, small.most), (1, Some(1)));
         assert!(small.tokens > 300, "{small:?}");
-        let medium = foreseen(Some(&past(6000, 9000.0)), 80, 32_768);
+        let counted = Cost { calls: 1, prompt_tokens: 4000, ..past(6000, 9000.0) };
+        let medium = foreseen(Some(&counted), 80, frame(80), 32_768);
         assert_eq!((medium.least, medium.most), (1, Some(1)));
+        let by_guess = foreseen(Some(&past(6000, 9000.0)), 80, frame(80), 32_768);
+        assert!(by_guess.least == 1 && by_guess.most > Some(1), "{by_guess:?}");
     }
 
     #[test]
     fn long_pages_have_a_range_and_unknown_ones_none() {
-        let long = foreseen(Some(&past(60_000, 90_000.0)), 80, 8192);
+        let long = foreseen(Some(&past(60_000, 90_000.0)), 80, frame(80), 8192);
         let most = long.most.unwrap();
         assert!(long.least > 2 && most > long.least, "{long:?}");
-        assert_eq!(foreseen(None, 80, 8192).most, None);
+        assert_eq!(foreseen(None, 80, frame(80), 8192).most, None);
         let other = Cost { measure: Some(json!({ "a": 1 })), ..Cost::default() };
-        assert_eq!(foreseen(Some(&other), 80, 8192).most, None);
+        assert_eq!(foreseen(Some(&other), 80, frame(80), 8192).most, None);
     }
 }

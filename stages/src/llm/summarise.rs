@@ -5,7 +5,7 @@ use super::budget::Calibration;
 use super::clean::visible;
 use super::condense::{Condense, Spent};
 use super::extractive::extract_summary;
-use super::foresee::{Measure, foreseen};
+use super::foresee::{Measure, foreseen, frame};
 use super::model::away;
 use super::ollama::Ollama;
 use super::prompt::PROMPT_VERSION;
@@ -15,7 +15,7 @@ use super::sentences::count_words;
 use super::shared::ByName;
 use super::summary::Summary;
 use crate::extract::Document;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tidemill_pipeline::replay::{Cost, Foreseen};
 use tidemill_pipeline::{Context, Error, Fingerprint, Result, Stage, Step};
 
@@ -59,6 +59,8 @@ pub struct Summarise {
     words: u32,
     /// What `prepare` found for this run.
     ready: Mutex<Option<Arc<Ready>>>,
+    /// What a prompt weighs beside the page: asked for each item of a forecast.
+    frame: OnceLock<f64>,
 }
 
 #[derive(Debug)]
@@ -96,7 +98,7 @@ impl Summarise {
     }
 
     fn new(wanted: Wanted) -> Self {
-        Self { wanted, words: 80, ready: Mutex::new(None) }
+        Self { wanted, words: 80, ready: Mutex::new(None), frame: OnceLock::new() }
     }
 
     /// Finds out what this run uses.
@@ -175,12 +177,13 @@ impl Step for Summarise {
 
     fn foresee(&self, past: Option<&Cost>) -> Foreseen {
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match ready.as_deref() {
-            None | Some(Ready::Extractive) => Foreseen::default(),
-            Some(Ready::Model(backend, _)) => foreseen(past, self.words, backend.facts().context),
+        let context = match ready.as_deref() {
+            None | Some(Ready::Extractive) => return Foreseen::default(),
+            Some(Ready::Model(backend, _)) => backend.facts().context,
             // Not asked while it is away: every model of today takes this much.
-            Some(Ready::Away { .. }) => foreseen(past, self.words, 4096),
-        }
+            Some(Ready::Away { .. }) => 4096,
+        };
+        foreseen(past, self.words, *self.frame.get_or_init(|| frame(self.words)), context)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// A process; killed when the test ends before it does.
-pub(super) struct Child {
+pub(crate) struct Child {
     child: std::process::Child,
     heard: Arc<Watched<Heard>>,
     ears: Vec<JoinHandle<()>>,
@@ -32,7 +32,7 @@ impl Heard {
 }
 
 impl Child {
-    pub(super) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let heard = Arc::new(Watched::<Heard>::default());
         let stdout = child.stdout.take().unwrap();
@@ -44,12 +44,12 @@ impl Child {
         Self { child, heard, ears }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits until it has said this, and returns the line.
-    pub(super) fn says(&self, text: &str) -> String {
+    pub(crate) fn says(&self, text: &str) -> String {
         let said = |heard: &Heard| heard.line(text).is_some() || heard.closed == 2;
         self.heard.wait(&format!("`{text}`"), said);
         let line = self.heard.with(|heard| heard.line(text).cloned());
@@ -57,13 +57,13 @@ impl Child {
     }
 
     /// Asks it to stop, as a service manager does.
-    pub(super) fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let kill = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status();
         assert!(kill.unwrap().success());
     }
 
     /// Waits until it has ended by itself.
-    pub(super) fn ended(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         self.heard.wait("the end of a process", |heard| heard.closed == 2);
         let status = self.child.wait().unwrap();
         let (stdout, stderr) =
@@ -73,19 +73,19 @@ impl Child {
 
     /// Asks it to stop; it must end in order.
     #[track_caller]
-    pub(super) fn stop(self) -> Ended {
+    pub(crate) fn stop(self) -> Ended {
         self.terminate();
         self.ended().code(0)
     }
 
     /// Kills it as nothing can be refused.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for its end; whether that was a kill, as a crash point does it.
-    pub(super) fn ends_killed(mut self, at: &str) -> bool {
+    pub(crate) fn ends_killed(mut self, at: &str) -> bool {
         self.heard.wait(&format!("a death at {at}"), |heard| heard.closed == 2);
         self.child.wait().unwrap().signal() == Some(9)
     }

@@ -19,7 +19,7 @@ const OFFSET_BITS: u32 = 40;
 
 /// The indexes of a run's parts.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct Indexes {
     folder: PathBuf,
     parts: Vec<Part>,
     /// The place of each capture and where its line begins, ascending by place.
@@ -41,30 +41,30 @@ enum Index {
     File(PathBuf),
 }
 
-impl Shelf {
+impl Indexes {
     /// Reads all lines of a run and hands over each with its place, which says part and offset:
     /// places ascend as the captures were written.
     pub(super) fn read(run: &ArchivedRun, mut on: impl FnMut(u64, Line)) -> Result<Self> {
-        let mut shelf = Self { folder: run.folder.clone(), parts: Vec::new(), spots: Vec::new() };
+        let mut indexes = Self { folder: run.folder.clone(), parts: Vec::new(), spots: Vec::new() };
         for file in run.manifest.files.iter().filter(|file| file.path.ends_with(PART)) {
             let path = run.folder.join(&file.path);
             let index = Index::of(&path, &file.path)?;
-            shelf.parts.push(Part { name: file.path.clone(), path, bytes: file.bytes, index });
+            indexes.parts.push(Part { name: file.path.clone(), path, bytes: file.bytes, index });
         }
-        if shelf.parts.is_empty() {
+        if indexes.parts.is_empty() {
             return Err(Error::halt(format!("{} holds no {PART} file", run.folder.display()))
                 .because("no_captures")
                 .help("leave this run out with other dates, or look at it with `verify`"));
         }
-        for (number, part) in shelf.parts.iter().enumerate() {
+        for (number, part) in indexes.parts.iter().enumerate() {
             part.each_line(|at, line| {
                 let place = (number as u64) << OFFSET_BITS | line.place.offset;
-                shelf.spots.push((place, at));
+                indexes.spots.push((place, at));
                 on(place, line);
             })?;
         }
-        shelf.spots.sort_unstable();
-        Ok(shelf)
+        indexes.spots.sort_unstable();
+        Ok(indexes)
     }
 
     /// Whether these are the captures of this run.
