@@ -72,10 +72,6 @@ struct Which {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-#[cfg_attr(
-    not(feature = "dataset"),
-    expect(dead_code, reason = "without polars nobody reads rows")
-)]
 struct Head {
     #[command(flatten)]
     which: Which,
@@ -88,7 +84,6 @@ struct Head {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "without SQL nobody asks"))]
 struct Sql {
     /// The query: SELECT … or WITH …
     query: String,
@@ -98,10 +93,6 @@ struct Sql {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-#[cfg_attr(
-    not(feature = "dataset"),
-    expect(dead_code, reason = "without polars nobody reads rows")
-)]
 struct Export {
     #[command(flatten)]
     which: Which,

@@ -1,5 +1,4 @@
 //! Older versions: whatever lies where, a replay never puts an old page over a newer one.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::world::{FIRST, Recipe, Seen, World, stale_or};
 use std::sync::Arc;

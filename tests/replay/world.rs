@@ -72,11 +72,9 @@ impl World {
         if recipe.stamp > 0 {
             documents = documents.then(Stamp { version: recipe.stamp, seen: seen.clone() });
         }
-        let mut summaries = documents.then(summarise.in_words(recipe.words));
+        let summaries = documents.then(summarise.in_words(recipe.words));
         #[cfg(feature = "dataset")]
-        {
-            summaries = summaries.save(Parquet::dataset("llm_summaries"));
-        }
+        let summaries = summaries.save(Parquet::dataset("llm_summaries"));
         summaries
             .save(HtmlPage::dataset("llm_summaries"))
             .map(digest)

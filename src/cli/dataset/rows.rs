@@ -99,12 +99,12 @@ pub(super) fn head(flags: &Flags, seen: &Seen, head: &Head) -> Result<Outcome> {
 
 /// Says which columns did not fit.
 pub(super) fn left_out(flags: &Flags, table: &Table) {
-    if !table.left_out.is_empty() {
+    if !table.left_out().is_empty() {
         out::remark(
             flags,
             format!(
                 "not shown, for want of room: {}; name columns to see them, or use --json",
-                table.left_out.join(", ")
+                table.left_out().join(", ")
             ),
         );
     }
@@ -151,9 +151,9 @@ pub(super) fn export(flags: &Flags, seen: &Seen, export: &Export) -> Result<Outc
 }
 
 fn write(scan: &Scan, to: impl Write, format: Format) -> Result<u64> {
-    let mut written = Written::to(to, format).add(&scan.empty()?)?;
+    let mut written = Written::to(to, format).with(&scan.empty()?)?;
     for frame in scan.frames()? {
-        written = written.add(&frame?)?;
+        written = written.with(&frame?)?;
     }
     written.end()
 }

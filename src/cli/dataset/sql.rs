@@ -62,7 +62,7 @@ fn written(tier: &Tier, sql: &str, format: Format) -> Result<()> {
     let mut written = Some(Written::to(out::Pipe::default(), format));
     let done = query(tier, sql, &mut |frame| {
         if let Some(before) = written.take() {
-            written = Some(before.add(&frame)?);
+            written = Some(before.with(&frame)?);
         }
         Ok(())
     });

@@ -15,8 +15,7 @@ pub(super) struct Table {
     columns: Vec<(usize, usize)>,
     numbers: Vec<bool>,
     names: Vec<String>,
-    /// The names of the columns that did not fit.
-    pub(super) left_out: Vec<String>,
+    left_out: Vec<String>,
 }
 
 impl Table {
@@ -46,6 +45,12 @@ impl Table {
         Self { columns, numbers: numbers.to_vec(), names: names.to_vec(), left_out }
     }
 
+    /// The names of the columns that did not fit.
+    #[cfg(any(test, feature = "dataset"))]
+    pub(super) fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// The line with the names.
     pub(super) fn head(&self) -> String {
         self.line(|n| self.names.get(n).cloned().unwrap_or_default())
@@ -67,11 +72,16 @@ impl Table {
     }
 }
 
-/// A whole table, a line each.
+/// A whole table of few columns, a line each.
 pub(super) fn lines(names: &[&str], numbers: &[bool], rows: &[Vec<Json>]) -> Vec<String> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let table = Table::fitted(&names, numbers, rows);
-    std::iter::once(table.head()).chain(rows.iter().map(|row| table.row(row))).collect()
+    let mut lines = vec![table.head()];
+    lines.extend(rows.iter().map(|row| table.row(row)));
+    if !table.left_out.is_empty() {
+        lines.push(format!("not shown, for want of room: {}", table.left_out.join(", ")));
+    }
+    lines
 }
 
 fn shown(value: &Json) -> String {
@@ -111,7 +121,7 @@ mod tests {
         let row = vec![json!("some words that are not short"); 20];
         let table = Table::fitted(&names, &[false; 20], std::slice::from_ref(&row));
         assert!(width(&table.row(&row)) <= WIDE);
-        assert_eq!(table.left_out.len() + table.columns.len(), 20);
-        assert_eq!(table.left_out.last().map(String::as_str), Some("column_19"));
+        assert_eq!(table.left_out().len() + table.columns.len(), 20);
+        assert_eq!(table.left_out().last().map(String::as_str), Some("column_19"));
     }
 }

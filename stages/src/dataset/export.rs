@@ -77,7 +77,7 @@ impl<W: Write> Written<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn add(mut self, frame: &DataFrame) -> Result<Self> {
+    pub fn with(mut self, frame: &DataFrame) -> Result<Self> {
         self.rows += frame.height() as u64;
         self.to = match self.to.begun(frame)? {
             Target::Parquet(mut writer) => {
@@ -202,7 +202,7 @@ mod tests {
 
     fn written(format: Format) -> String {
         let mut bytes = Vec::new();
-        let rows = Written::to(&mut bytes, format).add(&frame()).unwrap().end().unwrap();
+        let rows = Written::to(&mut bytes, format).with(&frame()).unwrap().end().unwrap();
         assert_eq!(rows, 4);
         String::from_utf8(bytes).unwrap()
     }

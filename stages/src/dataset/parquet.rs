@@ -12,8 +12,12 @@ use tidemill_pipeline::sink::{Saved, Sealing};
 use tidemill_pipeline::tier::atomic::Staged;
 use tidemill_pipeline::{Error, FileSink, Fingerprint, Item, Replay, Result, Step};
 
-/// Rows in a row group: what is held in memory at once.
-const GROUP: usize = 4096;
+/// Items that become columns at once.
+const BATCH: usize = 4096;
+/// A row group is written when it has so many rows or bytes: readers work through large ones twice as
+/// fast as through small ones, and one of them is held in memory.
+const GROUP_ROWS: usize = 8 * BATCH;
+const GROUP_BYTES: usize = 32 << 20;
 
 /// Saves items as Parquet, one file per run.
 ///
@@ -75,11 +79,9 @@ impl<T: Item> FileSink<T> for Parquet {
             .batched(&schema)
             .map_err(refused)?;
         loop {
-            let group = rows.by_ref().take(GROUP).collect::<Result<Vec<_>>>()?;
-            if group.is_empty() {
-                break;
-            }
-            writer.write_batch(&frame(&columns, &group, sealing)?).map_err(refused)?;
+            let group = row_group(&columns, &mut rows, sealing)?;
+            let Some(group) = group else { break };
+            writer.write_batch(&group).map_err(refused)?;
         }
         writer.finish().map_err(refused)?;
         drop(writer);
@@ -110,6 +112,38 @@ fn data_type(kind: Kind) -> DataType {
         Kind::Integer => DataType::Int64,
         Kind::Real => DataType::Float64,
         Kind::Text | Kind::Json => DataType::String,
+    }
+}
+
+/// The rows of the next row group; none when there are no more.
+fn row_group<T: Item>(
+    columns: &[Column],
+    rows: &mut dyn Iterator<Item = Result<Saved<T>>>,
+    sealing: &Sealing<'_>,
+) -> Result<Option<DataFrame>> {
+    let mut whole: Option<DataFrame> = None;
+    loop {
+        let batch = (&mut *rows).take(BATCH).collect::<Result<Vec<_>>>()?;
+        let last = batch.len() < BATCH;
+        if !batch.is_empty() {
+            let more = frame(columns, &batch, sealing)?;
+            match &mut whole {
+                None => whole = Some(more),
+                Some(whole) => {
+                    whole.vstack_mut_owned(more).map_err(refused)?;
+                }
+            }
+        }
+        let full = |whole: &DataFrame| {
+            whole.height() >= GROUP_ROWS || whole.estimated_size() >= GROUP_BYTES
+        };
+        if last || whole.as_ref().is_some_and(full) {
+            // In one piece: each piece would be a row group.
+            return Ok(whole.map(|mut whole| {
+                whole.rechunk_mut();
+                whole
+            }));
+        }
     }
 }
 

@@ -155,14 +155,14 @@ fn many_rows_come_in_order_whatever_group_they_are_in() -> Result<()> {
         n: u64,
     }
     let folder = tempfile::tempdir()?;
-    let rows: Vec<Row> = (0..10_000).map(|n| Row { n }).collect();
+    let rows: Vec<Row> = (0..40_000).map(|n| Row { n }).collect();
     let run = sealed(folder.path(), FIRST, &rows)?;
     let reader = reader::<Row>();
-    let places = [0, 4095, 4096, 4097, 8191, 8192, 9999];
+    let places = [0, 4095, 4096, 32_767, 32_768, 39_999];
     let found: Vec<u64> = reader.items(&run, &places)?.into_iter().map(|row| row.n).collect();
     assert_eq!(found, places);
     let places: Vec<u64> = reader.index(&run, &[])?.into_iter().map(|item| item.place).collect();
-    assert_eq!(places, (0..10_000).collect::<Vec<_>>());
+    assert_eq!(places, (0..40_000).collect::<Vec<_>>());
     Ok(())
 }
 
