@@ -110,8 +110,8 @@ mod tests {
         ];
         let lines = lines(&["name", "n", "text"], &[false, true, false], &rows);
         assert!(lines.iter().all(|line| width(line) <= WIDE), "{lines:#?}");
-        assert!(lines[0].starts_with("name       n  text"), "{lines:#?}");
-        assert!(lines[1].starts_with("a [2J      7  tide tide"), "{lines:#?}");
+        assert!(lines[0].starts_with("name      n  text"), "{lines:#?}");
+        assert!(lines[1].starts_with("a [2J     7  tide tide"), "{lines:#?}");
         assert!(lines[1].ends_with('…') && lines[2].ends_with("1234  b"), "{lines:#?}");
     }
 
