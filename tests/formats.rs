@@ -41,6 +41,37 @@ fn format_1_is_trusted_and_sound() {
 }
 
 #[test]
+fn format_1_with_a_replay_in_it_is_trusted_and_sound() {
+    let tier = archive("format-1-keyed");
+    let seen = survey(&tier).unwrap();
+    assert!(seen.untrusted.is_empty() && seen.leaving.is_empty(), "{seen:?}");
+    let summaries = seen.runs.iter().filter(|run| run.dataset == "llm_summaries");
+    assert_eq!((seen.runs.len(), summaries.count()), (10, 3));
+    let report = verify(&tier, &mut |_| ()).unwrap();
+    assert!(report.is_sound() && report.unlisted.is_empty(), "{report:?}");
+}
+
+#[cfg(feature = "dataset")]
+#[test]
+fn the_newest_summaries_of_format_1_are_those_of_its_replay() {
+    let (place, root) = (Place::new(), archive("format-1-keyed").root);
+    let export = ["dataset", "export", "llm_summaries", "--newest", "--format", "jsonl"];
+    let whole = [&export[..], &["--out", "-", "--archive", root.to_str().unwrap()]].concat();
+    let ended = place.run(&whole).code(0);
+    let rows: Vec<serde_json::Value> =
+        ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut newest: Vec<_> = rows
+        .iter()
+        .map(|row| (row["_key"].as_str().unwrap().to_owned(), row["_run"].to_string()))
+        .collect();
+    newest.sort();
+    let runs: Vec<_> = newest.iter().map(|(_, run)| run.as_str()).collect();
+    assert_eq!(newest.len(), 3, "{newest:?}");
+    // Pages 1 and 3 by the replay; page 2 was done by the second run, in as many words.
+    assert!(runs[0] == runs[2] && runs[1] < runs[0], "{newest:?}");
+}
+
+#[test]
 fn format_1_passes_the_verb_verify() {
     let root = archive("format-1").root;
     let place = Place::new();

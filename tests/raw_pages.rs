@@ -274,6 +274,23 @@ fn archives_of_format_1_become_pages() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn archives_whose_index_says_all_become_pages_without_a_look_at_the_records() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/archives/format-1-keyed");
+    let all = runs(&archive(&root))?;
+    let raw: Vec<_> = all.iter().filter(|run| run.dataset == "raw_scrapes").collect();
+    let (index, pages) = read(&reader(), raw[0])?;
+    let site = "http://127.0.0.1:8080/articles";
+    assert_eq!(keys(&index), ["1", "2", "3"].map(|n| format!("{site}/{n}.html")));
+    for (indexed, page) in index.iter().zip(&pages) {
+        assert_eq!(indexed.content, Some(page.body.blake3), "{}", page.url);
+        assert_eq!(page.content_type.as_deref(), Some("text/html"));
+    }
+    let (index, _) = read(&reader(), raw[1])?;
+    assert_eq!(keys(&index), [format!("{site}/2.html")], "the others were as they were");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn others_read_the_records_and_their_fields() -> Result<()> {
     let Some(python) = python("the fields of our records in warcio") else { return Ok(()) };
